@@ -1,0 +1,55 @@
+"""One JSON object a line: the form of every log line of both servers.
+
+Pure: fields in, text out. Values are encoded, never interpolated, so no value can forge a line; control, escape and bidirectional
+characters are neutralised; long values are cut; a member whose name speaks of a secret is masked whatever it holds.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+MASK: Final = "***"
+MAX_VALUE_CHARACTERS: Final = 256
+_SECRET_WORDS: Final = ("password", "secret", "token", "authorization", "cookie", "code_verifier", "assertion", "private", "credential")
+# Members whose name holds one of the words above, and whose value is safe all the same.
+_NOT_SECRET: Final = frozenset({"token_type", "token_endpoint", "token_refused", "tokens_issued"})
+# Control (Cc), format (Cf: bidirectional overrides among them), surrogate, and the two line separators.
+_NEUTRALISED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def neutralise(text: str) -> str:
+    """Return `text` safe to print on a terminal: escapes for what could move the cursor or turn the line, and at most 256 characters."""
+    cut = text if len(text) <= MAX_VALUE_CHARACTERS else text[:MAX_VALUE_CHARACTERS] + "…"
+    if cut.isascii() and cut.isprintable():
+        return cut
+    return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in _NEUTRALISED else c for c in cut)
+
+
+def is_secret_name(name: str) -> bool:
+    """Say whether a member of this name is masked."""
+    lowered = name.lower()
+    return lowered not in _NOT_SECRET and any(word in lowered for word in _SECRET_WORDS)
+
+
+def format_line(epoch_seconds: float, level: str, event: str, fields: Mapping[str, object]) -> str:
+    """Return the line, without its line feed. `ts` is RFC 3339 in UTC with milliseconds; members that are None are left out."""
+    stamp = datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    line: dict[str, object] = {"ts": stamp, "level": level, "event": neutralise(event)}
+    for name, value in fields.items():
+        if value is not None:
+            line[name] = MASK if is_secret_name(name) else _safe(value)
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+
+
+def _safe(value: object) -> object:
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(k): MASK if is_secret_name(str(k)) else _safe(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_safe(v) for v in value]
+    return neutralise(str(value))
