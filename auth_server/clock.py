@@ -1,0 +1,58 @@
+"""What time it is: the database's time, carried between readings by the monotonic clock.
+
+All replicas then agree to within a round trip, whatever their wall clocks say; a replica whose wall clock is off neither outlives a
+revocation nor mints tokens that are refused. Pure code never sees a clock: it is given `now`.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def now_ms(self) -> int:
+        """Return milliseconds since the epoch."""
+
+    def now(self) -> int:
+        """Return whole seconds since the epoch, rounded down."""
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that never steps; only differences mean anything."""
+
+
+class DatabaseClock:
+    """The database's clock, extrapolated on the monotonic clock from the last reading.
+
+    Before the first reading it is this machine's wall clock.
+    """
+
+    def __init__(self) -> None:
+        self._offset_ms = time.time() * 1000 - time.monotonic() * 1000
+
+    def now_ms(self) -> int:
+        """Return milliseconds since the epoch, database time."""
+        return int(time.monotonic() * 1000 + self._offset_ms)
+
+    def now(self) -> int:
+        """Return whole seconds since the epoch, database time, rounded down."""
+        return self.now_ms() // 1000
+
+    def monotonic(self) -> float:
+        """Return the monotonic clock, seconds."""
+        return time.monotonic()
+
+    def follow(self, database_ms: int, asked_at: float, answered_at: float) -> None:
+        """Take over a reading of the database's clock.
+
+        Args:
+            database_ms: what the database said, milliseconds since the epoch.
+            asked_at, answered_at: monotonic seconds around the question; the reading is taken to be of the middle.
+        """
+        self._offset_ms = database_ms - (asked_at + answered_at) * 500
+
+    def wall_clock_error(self) -> float:
+        """Return how many seconds this machine's wall clock is ahead of the database's (negative: behind)."""
+        return time.time() - (time.monotonic() + self._offset_ms / 1000)

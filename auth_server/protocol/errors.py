@@ -1,0 +1,117 @@
+"""The three families of refusal that this server can give, one class for each registered code.
+
+`description` is fixed text and may be shown to anybody; `detail` goes to the log alone. Neither ever holds a token, a code, a secret
+or a mail address.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class OAuthError(Exception):
+    """The client is told: `{"error", "error_description"}` with a status (RFC 6749 section 5.2)."""
+
+    error: ClassVar[str] = "server_error"
+    status: ClassVar[int] = 400
+
+    def __init__(self, description: str, *, detail: str | None = None, retry_after: int | None = None) -> None:
+        super().__init__(description)
+        self.description = description
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+class InvalidRequest(OAuthError):
+    """A parameter is missing, repeated or malformed."""
+
+    error = "invalid_request"
+
+
+class RequestTooLarge(InvalidRequest):
+    """The body is over the bound of its endpoint."""
+
+    status = 413
+
+
+class InvalidClient(OAuthError):
+    """The client did not prove who it is. Unknown, disabled and wrong proof answer alike."""
+
+    error = "invalid_client"
+    status = 401
+
+
+class InvalidGrant(OAuthError):
+    """What was presented is unknown, expired, revoked, spent, or another client's: one answer for all."""
+
+    error = "invalid_grant"
+
+
+class UnauthorizedClient(OAuthError):
+    """The client is known, and this grant is not among those it may use."""
+
+    error = "unauthorized_client"
+
+
+class UnsupportedGrantType(OAuthError):
+    """No member of the grants registry has this grant_type."""
+
+    error = "unsupported_grant_type"
+
+
+class UnsupportedTokenType(OAuthError):
+    """This kind of token cannot be revoked here (RFC 7009 section 2.2.1)."""
+
+    error = "unsupported_token_type"
+
+
+class InvalidScope(OAuthError):
+    """Malformed scope, nothing left after the cut, or wider than the grant being refreshed."""
+
+    error = "invalid_scope"
+
+
+class InvalidTarget(OAuthError):
+    """No such resource, or not one this client may ask for (RFC 8707 section 2)."""
+
+    error = "invalid_target"
+
+
+class TemporarilyUnavailable(OAuthError):
+    """Try again later: the answer would need something that is not there now."""
+
+    error = "temporarily_unavailable"
+    status = 503
+
+
+class TooManyRequests(OAuthError):
+    """Slowed down; `retry_after` says for how many seconds."""
+
+    error = "slow_down"
+    status = 429
+
+
+class ApiError(Exception):
+    """A refusal of the first-party JSON API: the same shape, with codes of our own that `docs/refusals.md` lists."""
+
+    def __init__(
+        self, status: int, error: str, description: str, *, reasons: tuple[str, ...] = (), retry_after: int | None = None
+    ) -> None:
+        super().__init__(description)
+        self.status = status
+        self.error = error
+        self.description = description
+        self.reasons = reasons
+        self.retry_after = retry_after
+
+
+class InternalError(Exception):
+    """Ours: answered 503 without detail, logged with its cause."""
+
+
+class KeyUnavailable(InternalError):
+    """No usable signing key: none active, lease over, or its custodian cannot sign."""
+
+
+class StoreUnavailable(InternalError):
+    """The database did not do what was asked in time; nothing was changed."""

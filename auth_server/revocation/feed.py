@@ -1,0 +1,50 @@
+"""Append entries to the revocation feed in the caller's transaction."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from auth_server.store.transaction import Transaction
+from shared.key_policy import KeyPolicy
+from shared.revocation import RevocationEntry, RevocationKind
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Makes entries that live exactly as long as any token they could match."""
+
+    policy: KeyPolicy
+
+    def revoke_key(self, tx: Transaction, kid: str) -> None:
+        """End every token under one signing key."""
+        self._append(tx, RevocationKind.KID, kid)
+
+    def revoke_grant(self, tx: Transaction, grant_id: str) -> None:
+        """End one authorization: the access tokens of a refresh family."""
+        self._append(tx, RevocationKind.GRANT, grant_id)
+
+    def revoke_session(self, tx: Transaction, sid: str) -> None:
+        """End the access tokens of one sign-in session."""
+        self._append(tx, RevocationKind.SID, sid)
+
+    def revoke_token(self, tx: Transaction, jti: str) -> None:
+        """End one access token."""
+        self._append(tx, RevocationKind.TOKEN, jti)
+
+    def revoke_subject(self, tx: Transaction, sub: str) -> None:
+        """End all tokens of a person that were issued up to now."""
+        self._append(tx, RevocationKind.SUBJECT, sub, not_before=tx.clock.now())
+
+    def revoke_client(self, tx: Transaction, client_id: str) -> None:
+        """End all tokens of a client that were issued up to now."""
+        self._append(tx, RevocationKind.CLIENT, client_id, not_before=tx.clock.now())
+
+    def revoke_all(self, tx: Transaction) -> None:
+        """End every token that was issued up to now."""
+        self._append(tx, RevocationKind.ALL, "", not_before=tx.clock.now())
+
+    def _append(self, tx: Transaction, kind: RevocationKind, key: str, not_before: int | None = None) -> None:
+        policy = self.policy
+        longest = policy.access_token_lifetime + policy.leeway + 2 * policy.clock_error
+        tx.revoke(RevocationEntry(kind, key, until=tx.clock.now() + math.ceil(longest), not_before=not_before))

@@ -1,0 +1,138 @@
+"""The append-only audit log: each event is chained to the one before it by a hash.
+
+Nobody can change, drop or insert an event without every later hash telling. The number of an event is its primary key, so two
+writers that both believe to be next cannot both commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Final
+
+from sqlalchemy import Column, Connection, Index, Table, Text, desc, insert, select
+
+from auth_server.store.schema import METADATA, Digest, Milliseconds, Number
+
+AUDIT_EVENT: Final = Table(
+    "audit_event",
+    METADATA,
+    Column("seq", Number, primary_key=True, autoincrement=False),
+    Column("at", Milliseconds, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("sub", Text),
+    Column("client_id", Text),
+    Column("body", Text, nullable=False),
+    Column("previous_hash", Digest, nullable=False),
+    Column("hash", Digest, nullable=False),
+    Index("ix_audit_event_sub", "sub"),
+    Index("ix_audit_event_at", "at"),
+)
+
+# The hash "before" the first event.
+GENESIS: Final = hashlib.sha256(b"sealwright audit log v1").digest()
+
+_INSERT: Final = insert(AUDIT_EVENT)
+_HEAD: Final = select(AUDIT_EVENT.c.seq, AUDIT_EVENT.c.hash).order_by(desc(AUDIT_EVENT.c.seq)).limit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One event as it is stored. `at` is milliseconds since the epoch; `detail` never holds a secret."""
+
+    name: str
+    outcome: str
+    at: int
+    sub: str | None = None
+    client_id: str | None = None
+    actor: str | None = None
+    sid: str | None = None
+    grant_id: str | None = None
+    address: str | None = None
+    request_id: str | None = None
+    detail: dict[str, str | int | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """The number and hash of the newest event."""
+
+    seq: int
+    hash: bytes
+
+
+def body_of(record: AuditRecord) -> str:
+    """Return the canonical text of an event: sorted members, absent ones left out."""
+    members = {name: value for name, value in asdict(record).items() if value not in (None, {})}
+    return json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def link(head: ChainHead, body: str) -> ChainHead:
+    """Return the head after an event is appended: SHA-256 over the number, the hash before, and the canonical text."""
+    seq = head.seq + 1
+    return ChainHead(seq, hashlib.sha256(seq.to_bytes(8, "big") + head.hash + body.encode("utf-8")).digest())
+
+
+class AuditEvents:
+    """The audit log within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def head(self) -> ChainHead:
+        """Return the newest event's number and hash."""
+        row = self._connection.execute(_HEAD).first()
+        return ChainHead(0, GENESIS) if row is None else ChainHead(row.seq, bytes(row.hash))
+
+    def append(self, head: ChainHead, records: Sequence[AuditRecord]) -> ChainHead:
+        """Append events behind `head` and return the new head.
+
+        Raises:
+            sqlalchemy.exc.IntegrityError: somebody else appended behind `head`; read it again.
+        """
+        rows = []
+        for record in records:
+            body = body_of(record)
+            after = link(head, body)
+            rows.append(
+                {
+                    "seq": after.seq,
+                    "at": record.at,
+                    "name": record.name,
+                    "sub": record.sub,
+                    "client_id": record.client_id,
+                    "body": body,
+                    "previous_hash": head.hash,
+                    "hash": after.hash,
+                }
+            )
+            head = after
+        self._connection.execute(_INSERT, rows)
+        return head
+
+    def since(self, seq: int, limit: int) -> list[tuple[int, str]]:
+        """Return up to `limit` events after number `seq`, oldest first, as number and canonical text."""
+        query = select(AUDIT_EVENT.c.seq, AUDIT_EVENT.c.body).where(AUDIT_EVENT.c.seq > seq).order_by(AUDIT_EVENT.c.seq).limit(limit)
+        return [(row.seq, row.body) for row in self._connection.execute(query)]
+
+    def first_broken_link(self, page: int = 500) -> int | None:
+        """Walk the whole chain; return the number of the first event that does not follow from the one before, or None."""
+        head = ChainHead(0, GENESIS)
+        for seq, previous, own, body in self._chain(page):
+            after = link(head, body)
+            if seq != after.seq or previous != head.hash or own != after.hash:
+                return seq
+            head = after
+        return None
+
+    def _chain(self, page: int) -> Iterator[tuple[int, bytes, bytes, str]]:
+        at = 0
+        columns = (AUDIT_EVENT.c.seq, AUDIT_EVENT.c.previous_hash, AUDIT_EVENT.c.hash, AUDIT_EVENT.c.body)
+        while rows := self._connection.execute(
+            select(*columns).where(AUDIT_EVENT.c.seq > at).order_by(AUDIT_EVENT.c.seq).limit(page)
+        ).all():
+            for row in rows:
+                yield row.seq, bytes(row.previous_hash), bytes(row.hash), row.body
+            at = rows[-1].seq

@@ -1,0 +1,60 @@
+"""One unit of work: the aggregates, and what the unit leaves behind when it commits."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from sqlalchemy import Connection, select
+
+from auth_server.clock import Clock
+from auth_server.store.audit_events import AuditEvents, AuditRecord
+from auth_server.store.directory import Directory
+from auth_server.store.revocations import Revocations
+from auth_server.store.schema import now_ms
+from shared.revocation import RevocationEntry
+
+
+class Transaction:
+    """What the function given to `Store.run` or `Store.read` works with. It ends with that function: never keep it.
+
+    Each aggregate is a part of its own, made when first asked for. Audit events and feed entries are collected here and written last,
+    in one go for all units that share a commit.
+    """
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self._connection = connection
+        self.clock = clock
+        self.audit_records: list[AuditRecord] = []
+        self.revoked: list[RevocationEntry] = []
+        self.directory_changed = False
+
+    def now_ms(self) -> int:
+        """Return the database's clock, milliseconds since the epoch."""
+        return int(self._connection.execute(select(now_ms())).scalar_one())
+
+    def record(self, record: AuditRecord) -> None:
+        """Append an event to the audit log when this unit commits."""
+        self.audit_records.append(record)
+
+    def revoke(self, entry: RevocationEntry) -> None:
+        """Append an entry to the revocation feed when this unit commits."""
+        self.revoked.append(entry)
+
+    def change_directory(self) -> None:
+        """Say that clients, resources or roles changed, so that every process drops what it remembers of them."""
+        self.directory_changed = True
+
+    @cached_property
+    def audit_events(self) -> AuditEvents:
+        """The audit log, to read."""
+        return AuditEvents(self._connection)
+
+    @cached_property
+    def revocations(self) -> Revocations:
+        """The revocation feed, to read and to thin out."""
+        return Revocations(self._connection)
+
+    @cached_property
+    def directory(self) -> Directory:
+        """The version of clients, resources and roles together."""
+        return Directory(self._connection)

@@ -1,0 +1,208 @@
+"""The writer: one thread that takes every waiting unit of work into one transaction and commits them together.
+
+A commit that reaches the disk costs the same for one unit as for thirty, so under load they share it. Each unit stands in a savepoint
+of its own: one that fails is rolled back alone. Nothing is answered before the shared commit.
+"""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from auth_server.clock import Clock
+from auth_server.protocol.errors import StoreUnavailable
+from auth_server.store.audit_events import AuditEvents, AuditRecord, ChainHead
+from auth_server.store.revocations import Revocations
+from auth_server.store.transaction import Transaction
+
+MAX_GROUP: Final = 64
+MAX_WAITING: Final = 2_000
+MAX_ATTEMPTS: Final = 4
+# serialization_failure, deadlock_detected, lock_not_available (PostgreSQL).
+_RETRIED_STATES: Final = frozenset({"40001", "40P01", "55P03"})
+
+
+@dataclass(slots=True)
+class Unit:
+    """One unit of work that waits for its turn, and later its outcome: `value`, or `error`."""
+
+    work: Callable[[Transaction], Any]
+    deliver: Callable[[Sequence[Unit]], None]
+    value: Any = None
+    error: BaseException | None = None
+    records: Sequence[AuditRecord] = field(default=())
+    directory_changed: bool = False
+
+
+class Writer:
+    """Runs units of work, grouped. Thread-safe; the thread starts with the first unit and ends with `close`."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._waiting: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._chain_head: ChainHead | None = None
+        self._closed = False
+
+    def submit(self, unit: Unit) -> None:
+        """Queue a unit; its `deliver` is called on the writer's thread when its outcome is settled.
+
+        Raises:
+            StoreUnavailable: too many wait already, or the store is closed.
+        """
+        if self._closed or self._waiting.qsize() >= MAX_WAITING:
+            raise StoreUnavailable("the store is closed" if self._closed else "too many writes are waiting")
+        if self._thread is None:
+            self._start()
+        self._waiting.put(unit)
+
+    def close(self) -> None:
+        """Finish what waits, then stop."""
+        self._closed = True
+        if self._thread is not None:
+            self._waiting.put(None)
+            self._thread.join()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
+                self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            group, last = self._take_group()
+            if group:
+                self._settle(group)
+            if last:
+                return
+
+    def _take_group(self) -> tuple[list[Unit], bool]:
+        group: list[Unit] = []
+        unit = self._waiting.get()
+        while unit is not None:
+            group.append(unit)
+            if len(group) == MAX_GROUP or self._waiting.empty():
+                return group, False
+            unit = self._waiting.get()
+        return group, True
+
+    def _settle(self, group: list[Unit]) -> None:
+        if not self._try(group):
+            # A conflict says nothing about who caused it: alone, each unit meets only its own.
+            for unit in group:
+                self._settle_alone(unit)
+        by_caller: dict[Callable[[Sequence[Unit]], None], list[Unit]] = {}
+        for unit in group:
+            by_caller.setdefault(unit.deliver, []).append(unit)
+        for deliver, units in by_caller.items():
+            deliver(units)
+
+    def _settle_alone(self, unit: Unit) -> None:
+        for attempt in range(1, MAX_ATTEMPTS):
+            if self._try([unit]):
+                return
+            time.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - spreads retries; no secret depends on it
+        if not self._try([unit]):
+            unit.error = StoreUnavailable("the transaction kept meeting conflicts")
+
+    def _try(self, group: list[Unit]) -> bool:
+        """Run a group and commit; settle every unit. False when the whole must be tried again."""
+        for unit in group:
+            unit.value, unit.error, unit.records, unit.directory_changed = None, None, (), False
+        try:
+            with self._engine.connect() as connection, connection.begin():
+                self._run(connection, group)
+        except _Abandoned:
+            return True
+        except (SQLAlchemyError, PoolTimeout) as error:
+            self._chain_head = None
+            if _is_conflict(error):
+                return False
+            for unit in group:
+                unit.error = _as_unavailable(error)
+        return True
+
+    def _run(self, connection: Connection, group: list[Unit]) -> None:
+        done: list[Transaction] = []
+        for unit in group:
+            transaction = Transaction(connection, self._clock)
+            savepoint = connection.begin_nested() if len(group) > 1 else None
+            try:
+                unit.value = unit.work(transaction)
+            except SQLAlchemyError as error:
+                if savepoint is None or _is_conflict(error) or _is_disconnect(error):
+                    raise
+                savepoint.rollback()
+                unit.error = error
+            except BaseException as error:  # noqa: BLE001 - whatever the caller's function raised is the caller's to see
+                unit.error = error
+                if savepoint is None:
+                    raise _Abandoned from error
+                savepoint.rollback()
+            else:
+                if savepoint is not None:
+                    savepoint.commit()
+                unit.records, unit.directory_changed = transaction.audit_records, transaction.directory_changed
+                done.append(transaction)
+        self._flush(connection, done)
+
+    def _flush(self, connection: Connection, done: list[Transaction]) -> None:
+        """Write what every transaction leaves behind. Always in this order, so that two groups cannot wait for each other."""
+        if any(transaction.directory_changed for transaction in done):
+            done[0].directory.bump()
+        if records := [record for transaction in done for record in transaction.audit_records]:
+            self._append_audit(connection, records)
+        if entries := [entry for transaction in done for entry in transaction.revoked]:
+            Revocations(connection).append(entries)
+
+    def _append_audit(self, connection: Connection, records: list[AuditRecord]) -> None:
+        audit = AuditEvents(connection)
+        for _ in range(MAX_ATTEMPTS):
+            head = self._chain_head or audit.head()
+            savepoint = connection.begin_nested()
+            try:
+                self._chain_head = audit.append(head, records)
+            except IntegrityError:
+                # Another process appended behind the head we remembered.
+                savepoint.rollback()
+                self._chain_head = None
+            else:
+                savepoint.commit()
+                return
+        raise StoreUnavailable("the audit log is contended")
+
+
+class _Abandoned(Exception):
+    """The only unit of a transaction failed: leave by the way that rolls back."""
+
+
+def _is_conflict(error: BaseException) -> bool:
+    if not isinstance(error, DBAPIError) or error.orig is None:
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    return state in _RETRIED_STATES or (isinstance(error, OperationalError) and "database is locked" in str(error.orig))
+
+
+def _is_disconnect(error: BaseException) -> bool:
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def _as_unavailable(error: BaseException) -> BaseException:
+    """Turn a database that does not answer into our word for it; leave programming errors as they are."""
+    if isinstance(error, OperationalError | PoolTimeout) or _is_disconnect(error):
+        unavailable = StoreUnavailable("the database did not carry out a write")
+        unavailable.__cause__ = error
+        return unavailable
+    return error
