@@ -1,0 +1,113 @@
+# Everything a developer types; `make` alone lists it. Needs git, make, and a Python >= 3.11 with venv (or uv on PATH).
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+STAMP := $(VENV)/.complete
+
+# BASE_PYTHON=/path/to/python chooses the interpreter. ARGS are more words for pytest: make test ARGS="-k refresh -x".
+# WORKERS=2 spreads the tests over processes. PROFILE=postgres is for `up` and `down`. UPGRADE=1 lets `lock` take newer versions.
+BASE_PYTHON ?=
+ARGS ?=
+WORKERS ?=
+PROFILE ?=
+UPGRADE ?=
+
+# Left alone, uv fetches a missing interpreter from a place that is no package index: it surprises, and fails on closed networks.
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test lint types format bench migrate up down lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP) ## Make the environment in .venv, with both servers' commands in .venv/bin
+
+run: $(STAMP) ## Start both servers on SQLite with a demo user; Ctrl-C stops them
+	@$(PYTHON) docs/demo/run.py
+
+demo: $(STAMP) ## Walk the whole flow on free ports, print what happened, exit 0 if all of it held
+	@$(PYTHON) docs/demo/walk.py
+
+test: $(STAMP) ## Run the tests (ARGS="-k word", WORKERS=2); REQUIRE_ALL=1 fails where a service is missing
+	$(PYTHON) -m pytest $(if $(WORKERS),-n $(WORKERS)) $(ARGS)
+
+lint: $(STAMP) ## Check style and formatting
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: $(STAMP) ## Check types, strictly
+	$(VENV)/bin/mypy $(wildcard auth_server resource_server shared benchmarks docs/demo tests)
+
+format: $(STAMP) ## Write the one formatting there is
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: $(STAMP) ## Measure start, memory, login, tokens and verification; write a table and a plot
+	@$(PYTHON) -m benchmarks
+
+migrate: $(STAMP) ## Bring the database that AUTH_SERVER_DATABASE_URL names to the newest schema
+	@$(VENV)/bin/auth-server migrate
+
+up: ## Start the containers; PROFILE=postgres puts PostgreSQL under the auth server
+	docker compose $(if $(PROFILE),--profile $(PROFILE)) up --build --detach --wait
+
+down: ## Stop the containers; their volumes stay
+	docker compose --profile '*' down
+
+lock: $(STAMP) ## Resolve pyproject.toml into the three hashed locks; UPGRADE=1 takes newer versions
+	@$(PYTHON) -m uv --version >/dev/null 2>&1 || $(PYTHON) -m pip install --quiet $(UV) || uv pip install --python $(PYTHON) --quiet $(UV)
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --output-file requirements.lock
+	$(COMPILE) --constraints requirements.lock --group auth-server --output-file auth_server/requirements.lock
+	$(COMPILE) --constraints requirements.lock --group resource-server --output-file resource_server/requirements.lock
+
+clean: ## Remove the environment and every cache; databases in data/ stay
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# 17 MB that only `make lock` needs: pinned here, and no part of the environment. One version, so that its output stays the same.
+UV := uv==0.13.9
+COMPILE = $(PYTHON) -m uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
+	--annotation-style line --custom-compile-command "make lock"
+
+# An environment knows its own place (scripts, the editable install): one that was moved or copied is made again.
+ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
+.PHONY: $(STAMP)
+endif
+
+$(STAMP): requirements.lock pyproject.toml
+	@sh -c "$$SETUP"
+
+define SETUP
+set -eu
+complain() { printf 'make: %s\n' "$$@" >&2; exit 1; }
+
+# A name on PATH proves nothing (version managers leave shims for what is not chosen): each candidate has to run.
+base=
+for name in $(BASE_PYTHON) python3.13 python3.12 python3.11 python3 python; do
+    if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then base=$$name; break; fi
+done
+
+locked() { cmp -s requirements.lock $(VENV)/requirements.lock && $(PYTHON) -c '' 2>/dev/null; }
+moved() { [ "$$(cat $(STAMP) 2>/dev/null)" != "$(CURDIR)" ]; }
+
+# --only-binary: nothing is built during set-up, so the hashes of the lock cover all that runs.
+if command -v uv >/dev/null 2>&1; then
+    if moved; then uv venv --quiet --clear --python "$${base:->=3.11}" $(VENV); fi
+    uv pip sync --quiet --python $(PYTHON) --require-hashes --only-binary :all: --compile-bytecode requirements.lock
+    uv pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --offline --editable .
+else
+    [ -n "$$base" ] || complain "no Python 3.11 or newer is on PATH (BASE_PYTHON=/path/to/python names one)"
+    "$$base" -c 'import venv, ensurepip' 2>/dev/null || complain "$$base has no venv module" \
+        "on Debian or Ubuntu: apt-get install $$("$$base" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')"
+    if moved || ! locked; then
+        echo "Setting up $(VENV) with $$("$$base" --version) (once, and when the lock changes)"
+        "$$base" -m venv --clear $(VENV)
+        $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement requirements.lock
+    fi
+    $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
+fi
+cp requirements.lock $(VENV)/requirements.lock
+printf '%s\n' "$(CURDIR)" > $(STAMP)
+endef
+export SETUP
