@@ -79,9 +79,12 @@ def open_engines(
         if now_sql is not None:
             engine.dialect.sealwright_now_sql = now_sql  # type: ignore[attr-defined]
         if on_connect is not None:
-            hook = on_connect
-            event.listen(engine, "connect", lambda connection, _record: hook(connection))
+            event.listen(engine, "connect", _connect_hook(on_connect))
     return engines
+
+
+def _connect_hook(on_connect: Callable[[Any], None]) -> Callable[[Any, Any], None]:
+    return lambda connection, _record: on_connect(connection)
 
 
 def _sqlite(url: URL) -> Engines:

@@ -58,7 +58,8 @@ class Store:
         waiter: asyncio.Future[Unit] = loop.create_future()
         unit = _LoopUnit(work, _LoopDelivery.of(loop, self._local), waiter)
         self._writer.submit(unit)
-        return self._outcome(await waiter)
+        outcome: T = self._outcome(await waiter)
+        return outcome
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Look at the database.
@@ -77,7 +78,8 @@ class Store:
         self._writer.submit(unit)
         if not settled.wait(_BLOCKING_SECONDS):
             raise StoreUnavailable("the writer did not answer") from WaitTimeout()
-        return self._outcome(unit)
+        outcome: T = self._outcome(unit)
+        return outcome
 
     def read_blocking(self, work: Callable[[Transaction], T]) -> T:
         """Like `read`, on the calling thread, with a connection that this thread keeps."""

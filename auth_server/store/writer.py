@@ -146,7 +146,7 @@ class Writer:
                     raise
                 savepoint.rollback()
                 unit.error = error
-            except BaseException as error:  # noqa: BLE001 - whatever the caller's function raised is the caller's to see
+            except BaseException as error:  # whatever the caller's function raised is the caller's to see
                 unit.error = error
                 if savepoint is None:
                     raise _Abandoned from error
