@@ -1,0 +1,195 @@
+"""Real databases for tests: SQLite in a temporary folder, PostgreSQL in a cluster of our own.
+
+A database is a copy of a template that was migrated once per session. Its clock is a `FakeClock`: on SQLite through an SQL function,
+on PostgreSQL through a one-row table outside the public schema.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import pytest
+
+from auth_server.clock import DatabaseClock
+from auth_server.store.engine import Engines, open_engines, parse_database_url
+from auth_server.store.store import Store
+from tests.support.clock import FakeClock
+from tests.support.schema import build_schema
+
+__all__ = ["Database", "FakeClock", "PostgresCluster", "SqliteTemplate"]
+
+_BOUNDS: Final = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c shared_buffers=32MB -c max_connections=60"
+_VIRTUAL_CLOCK: Final = (
+    "CREATE SCHEMA testing; CREATE TABLE testing.clock (ms bigint NOT NULL); INSERT INTO testing.clock VALUES (0)"
+)
+
+
+@dataclass
+class Database:
+    """One database of one test. Every store opened on it is a replica; all of them are closed with the database.
+
+    Attributes:
+        url: for `open_engines`.
+        clock: the database's virtual clock.
+    """
+
+    url: str
+    clock: FakeClock
+    _opened: list[Store] = field(default_factory=list)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Say which kind it is."""
+        return self.url.startswith("sqlite")
+
+    def engines(self) -> Engines:
+        """Open engines whose statements read the virtual clock."""
+        if not self.is_sqlite:
+            return open_engines(self.url, now_sql="(SELECT ms FROM testing.clock)")
+        return open_engines(self.url, now_sql="virtual_now_ms()", on_connect=self._define_clock)
+
+    def store(self, clock: DatabaseClock | None = None) -> Store:
+        """Open a store: one more replica. `clock` is that process's own; without it, it is the database's."""
+        store = Store(self.engines(), clock=clock or self.clock)
+        self._opened.append(store)
+        return store
+
+    def close(self) -> None:
+        """Close every store."""
+        for store in self._opened:
+            store.close()
+
+    def _define_clock(self, connection: Any) -> None:
+        connection.create_function("virtual_now_ms", 0, lambda: self.clock.ms)
+
+
+class SqliteTemplate:
+    """An empty, migrated SQLite file, made once and copied for each test."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "template.sqlite3"
+        engines = open_engines(f"sqlite:///{self._path}")
+        build_schema(engines)
+        engines.dispose()  # closing the last connection folds the write-ahead log into the file
+
+    def create(self, folder: Path, clock: FakeClock) -> Database:
+        """Copy the template into `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "database.sqlite3"
+        shutil.copyfile(self._path, path)
+        return Database(f"sqlite:///{path}", clock)
+
+
+class PostgresCluster:
+    """A PostgreSQL server of our own: socket only, no durability, gone with the session."""
+
+    def __init__(self, binaries: Path) -> None:
+        self._binaries = binaries
+        self._owner = _unprivileged_user()
+        self._numbers = itertools.count(1)
+        # Not below pytest's folder: a socket's path has about 100 characters, and the server runs as another user.
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        if self._owner is not None:
+            os.chown(self.folder, *self._owner)
+        self._command("initdb", "--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
+        options = f"-k {self.folder} -c listen_addresses='' {_BOUNDS}"
+        self._command("pg_ctl", "--wait", f"--options={options}", f"--log={self.folder}/log", "start")
+        self._template = self.create_empty()
+        with self._connect(self._template) as connection:
+            connection.execute(_VIRTUAL_CLOCK)
+        engines = open_engines(self.url(self._template))
+        build_schema(engines)
+        engines.dispose()
+
+    def url(self, name: str) -> str:
+        """Return the URL of a database of this cluster, for `open_engines`."""
+        return parse_database_url(f"postgresql://postgres@/{name}?host={self.folder}")
+
+    def create_empty(self) -> str:
+        """Make a database without a single table and return its name."""
+        return self._create("template0")
+
+    def drop(self, name: str) -> None:
+        """Remove a database, with whoever is still connected."""
+        with self._connect("postgres") as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def database(self, clock: FakeClock) -> Iterator[Database]:
+        """Yield a migrated database whose clock follows `clock`, then remove it."""
+        name = self._create(self._template)
+        with self._connect(name) as connection:
+            follow: Callable[[int], None] = partial(_set_clock, connection)
+            clock.watch(follow)
+            database = Database(self.url(name), clock)
+            yield database
+            database.close()
+            clock.unwatch(follow)
+        self.drop(name)
+
+    def stop(self) -> None:
+        """Stop the server and remove its folder."""
+        self._command("pg_ctl", "--mode=immediate", "stop")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _create(self, template: str) -> str:
+        name = f"test_{next(self._numbers)}"
+        with self._connect("postgres") as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def _connect(self, name: str) -> Any:
+        import psycopg
+
+        return psycopg.connect(f"host={self.folder} user=postgres dbname={name}", autocommit=True)
+
+    def _command(self, name: str, *arguments: str) -> None:
+        owner: dict[str, Any] = (
+            {} if self._owner is None else {"user": self._owner[0], "group": self._owner[1], "extra_groups": []}
+        )
+        command = [str(self._binaries / name), "-D", str(self.folder / "data"), *arguments]
+        log = self.folder / "commands.log"
+        with log.open("ab") as output:  # a pipe would be kept open by the server that outlives pg_ctl
+            done = subprocess.run(command, check=False, stdout=output, stderr=output, cwd="/", timeout=60, **owner)
+        if done.returncode != 0:
+            raise RuntimeError(f"{name} failed: {log.read_text()}")
+
+
+def find_postgres() -> Path | None:
+    """Return the folder that holds `initdb` and `pg_ctl`, the newest version first; None when there is none."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
+    on_path = [Path(found).parent for found in [shutil.which("initdb")] if found]
+    return next((path for path in installed + on_path if (path / "initdb").exists() and (path / "pg_ctl").exists()), None)
+
+
+def skip_or_fail(reason: str) -> NoReturn:
+    """Leave a test for want of a service; with REQUIRE_ALL=1 that is a failure."""
+    if os.environ.get("REQUIRE_ALL") == "1":
+        pytest.fail(f"REQUIRE_ALL=1: {reason}")
+    pytest.skip(reason)
+
+
+def _unprivileged_user() -> tuple[int, int] | None:
+    """Return whom the server runs as when we are root, which it refuses to be."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return entry.pw_uid, entry.pw_gid
+    return None
+
+
+def _set_clock(connection: Any, ms: int) -> None:
+    connection.execute("UPDATE testing.clock SET ms = %s", (ms,))
