@@ -1,0 +1,215 @@
+"""The keyring of this process: its view of the rings, the key that signs, and the key set that it publishes.
+
+A view is good for W_sign to sign and for W_pub to publish, by the monotonic clock. A process that was paused for an hour therefore
+wakes up and refuses, instead of signing under a key that was retired meanwhile or publishing a key that was burnt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from auth_server.clock import DatabaseClock
+from auth_server.keys import jws
+from auth_server.keys.custodians.contract import Custodian, Signer
+from auth_server.keys.lifecycle import RotationPolicy, is_overdue
+from auth_server.keys.published import PublishedKeys, publish
+from auth_server.protocol.errors import KeyUnavailable
+from auth_server.store.signing_keys import KeyState, RingView, SigningKey
+from auth_server.store.store import Store
+from shared.jose import RS256
+
+# Signatures made in line in one turn of the event loop. A hop to a thread costs as much as a quarter of a signature, so a lonely one
+# never hops; the fourth and later ones do, so that other requests wait a millisecond and not for all of them.
+IN_LINE: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _ActiveKey:
+    """What a ring signs with now, and the header segments that were made for it."""
+
+    kid: str
+    alg: str
+    signer: Signer
+    headers: dict[str, bytes] = field(default_factory=dict)
+
+    def header(self, typ: str) -> bytes:
+        made = self.headers.get(typ)
+        if made is None:
+            made = self.headers[typ] = jws.header_segment(alg=self.alg, typ=typ, kid=self.kid)
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """All of one reading; replaced whole, never changed."""
+
+    asked_at: float
+    rings: tuple[RingView, ...]
+    published: PublishedKeys
+    active: Mapping[str, _ActiveKey]
+    faults: tuple[str, ...]
+
+
+class Keyring:
+    """Signs, and publishes what verifies. One for each process; `refresh` keeps it alive."""
+
+    def __init__(
+        self, *, store: Store, clock: DatabaseClock, custodians: Mapping[str, Custodian], policy: RotationPolicy
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._custodians = custodians
+        self._policy = policy
+        self._view: _View | None = None
+        self._signers: dict[str, Signer] = {}
+        self._in_turn = 0
+        self._refreshing = asyncio.Lock()
+        # Two signing threads gave three times the tail latency of one.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="signer")
+
+    async def refresh(self) -> None:
+        """Read the rings and take over what changed; private keys are opened once, also that of the standby.
+
+        Raises:
+            StoreUnavailable: the database did not answer; the last view goes on, and ages.
+        """
+        async with self._refreshing:
+            # Before the question: the view is as old as that, however long the answer took.
+            asked_at = self._clock.monotonic()
+            rings = tuple(await self._store.read(lambda tx: tx.signing_keys.views()))
+            faults = await self._open_signers([key for ring in rings for key in (ring.active, ring.pending) if key is not None])
+            published = publish(rings)
+            before = self._view
+            if before is not None and before.published.etag == published.etag:
+                published = before.published
+            self._view = _View(asked_at, rings, published, self._active_keys(rings), faults)
+
+    async def sign(self, claims: Mapping[str, object], typ: str, alg: str = RS256) -> str:
+        """Return a compact JWS of claims under the active key.
+
+        The caller's `iat` was read before this call, and the lease is checked within it: no token is younger than the lease under
+        which it was signed.
+
+        Args:
+            claims: the payload; `iat` and `exp` in database time.
+            typ: the header's `typ`, such as `at+jwt`.
+
+        Raises:
+            KeyUnavailable: no view younger than W_sign, no active key for `alg` that opens, or a wall clock that is off by more
+                than the policy's clock error.
+        """
+        key = self._usable_key(alg)
+        signed = jws.signing_input(key.header(typ), claims)
+        if self._in_turn < IN_LINE:
+            if self._in_turn == 0:
+                asyncio.get_running_loop().call_soon(self._end_turn)
+            self._in_turn += 1
+            return jws.compact(signed, key.signer.sign(signed))
+        signature = await asyncio.get_running_loop().run_in_executor(self._thread, key.signer.sign, signed)
+        return jws.compact(signed, signature)
+
+    async def sign_at(self, build: Callable[[int], Mapping[str, object]], typ: str, alg: str = RS256) -> str:
+        """Like `sign`, for claims that depend on the time: `build` is given `now` in seconds, read before the lease is checked."""
+        return await self.sign(build(self._clock.now()), typ, alg)
+
+    def jwks(self) -> tuple[bytes, str]:
+        """Return the body of the key set and its strong ETag.
+
+        Raises:
+            KeyUnavailable: no view younger than W_pub. A missing answer does no harm to whoever has a cache; an old one could undo
+                a revocation.
+        """
+        published = self.published()
+        return published.body, published.etag
+
+    def published(self) -> PublishedKeys:
+        """Return the key set with its epoch and the revoked kids.
+
+        Raises:
+            KeyUnavailable: like `jwks`.
+        """
+        view = self._view
+        if view is None or self._age(view) > self._policy.timings.view_lease:
+            raise KeyUnavailable("the view of the key ring is too old to publish")
+        return view.published
+
+    def fault(self, alg: str = RS256) -> str | None:
+        """Return why this process cannot sign now, for readiness; None when it can."""
+        try:
+            self._usable_key(alg)
+        except KeyUnavailable as refusal:
+            return str(refusal)
+        return None
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what an operator should know although signing may still work: keys that do not open, rotation that stopped."""
+        view = self._view
+        if view is None:
+            return ()
+        now_ms = self._clock.now_ms()
+        overdue = [
+            f"the active key of the ring {ring.ring} is overdue" for ring in view.rings if is_overdue(ring, now_ms, self._policy)
+        ]
+        return (*view.faults, *overdue)
+
+    def close(self) -> None:
+        """Stop the signing thread and forget the private keys."""
+        self._thread.shutdown()
+        self._view = None
+        self._signers.clear()
+
+    def _usable_key(self, alg: str) -> _ActiveKey:
+        view = self._view
+        if view is None:
+            raise KeyUnavailable("the key ring was not read yet")
+        key = view.active.get(alg)
+        if key is None:
+            raise KeyUnavailable("; ".join(view.faults) or f"no active key for the algorithm {alg}")
+        error = self._clock.wall_clock_error()
+        if abs(error) > self._policy.timings.clock_error:
+            raise KeyUnavailable(f"this machine's clock is {error:+.0f} s off the database's")
+        # Last, so that nothing stands between this reading of the clock and the signature but the signature's own input.
+        age = self._age(view)
+        if age > self._policy.timings.sign_lease:
+            raise KeyUnavailable(f"the view of the key ring is {age:.0f} s old")
+        return key
+
+    def _age(self, view: _View) -> float:
+        return self._clock.monotonic() - view.asked_at
+
+    def _end_turn(self) -> None:
+        self._in_turn = 0
+
+    async def _open_signers(self, keys: Sequence[SigningKey]) -> tuple[str, ...]:
+        faults = []
+        for key in keys:
+            if key.kid not in self._signers:
+                try:
+                    self._signers[key.kid] = await asyncio.to_thread(self._custodian(key).load, key)
+                except KeyUnavailable as refusal:
+                    faults.append(f"the {key.state.value} key {key.kid} cannot be used: {refusal}")
+        for kid in self._signers.keys() - {key.kid for key in keys}:
+            del self._signers[kid]
+        return tuple(faults)
+
+    def _custodian(self, key: SigningKey) -> Custodian:
+        try:
+            return self._custodians[key.custodian]
+        except KeyError:
+            raise KeyUnavailable(f"there is no custodian called {key.custodian}") from None
+
+    def _active_keys(self, rings: Sequence[RingView]) -> dict[str, _ActiveKey]:
+        before = {} if self._view is None else self._view.active
+        active = {}
+        for ring in rings:
+            for key in ring.keys:
+                if key.state is KeyState.ACTIVE and key.kid in self._signers:
+                    kept = before.get(key.alg)
+                    active[key.alg] = (
+                        kept if kept and kept.kid == key.kid else _ActiveKey(key.kid, key.alg, self._signers[key.kid])
+                    )
+        return active

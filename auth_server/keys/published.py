@@ -1,0 +1,49 @@
+"""The key set that is published: bytes made once for each change of a ring, the same bytes on every replica."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from auth_server.keys.lifecycle import PUBLISHED
+from auth_server.store.signing_keys import KeyState, RingView, SigningKey
+from shared import base64url
+
+# Spelt out, so that nothing a custodian may ever put beside them is published.
+_MEMBERS: Final = ("kty", "kid", "use", "alg", "n", "e", "crv", "x", "y")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedKeys:
+    """The body of the JWKS, its strong ETag, and what else is known of it."""
+
+    body: bytes
+    etag: str
+    epoch: int
+    kids: frozenset[str]
+    revoked: tuple[str, ...]
+
+
+def publish(views: Sequence[RingView]) -> PublishedKeys:
+    """Return the key set of all rings: `{"keys": […], "epoch": …, "revoked": […]}`.
+
+    `revoked` lists compromised keys for ever; together with `epoch` it lets a resource server recognise a set that is older than its
+    own. RFC 7517 section 5 lets others ignore both.
+    """
+    keys = [key for view in views for key in view.keys]
+    published = [_public(key) for key in keys if key.state in PUBLISHED]
+    revoked = tuple(sorted(key.kid for key in keys if key.state is KeyState.COMPROMISED))
+    epoch = max((view.epoch for view in views), default=0)
+    document = {"keys": published, "epoch": epoch, "revoked": list(revoked)}
+    body = json.dumps(document, separators=(",", ":")).encode("ascii")
+    etag = f'"{base64url.encode(hashlib.sha256(body).digest()[:18])}"'
+    return PublishedKeys(body, etag, epoch, frozenset(key["kid"] for key in published), revoked)
+
+
+def _public(key: SigningKey) -> dict[str, str]:
+    # `kid`, `use` and `alg` are ours to say: an imported key's own document may lack them.
+    members = {**key.public_jwk, "kid": key.kid, "use": "sig", "alg": key.alg}
+    return {name: members[name] for name in _MEMBERS if name in members}

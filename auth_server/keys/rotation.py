@@ -1,0 +1,200 @@
+"""Rotation without a leader: every replica looks what is due, and the first to commit does it.
+
+Before each change its intent is written to the audit log in a transaction of its own; that it is done, in the transaction of the change.
+So the log tells of a key that was about to change when the process died. A replica that comes second records `superseded`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from auth_server.audit import log
+from auth_server.audit.events import EventName
+from auth_server.keys.custodians.contract import Custodian
+from auth_server.keys.lifecycle import RotationPolicy, Step, StepKind, due, is_seasoned
+from auth_server.protocol.errors import KeyUnavailable
+from auth_server.store.signing_keys import NewKey, RingView, SigningKey
+from auth_server.store.store import Store
+from auth_server.store.transaction import Transaction
+from shared.jose import RS256
+
+DEFAULT_RING: Final = "default"
+
+# What to record before, and after.
+_EVENTS: Final[dict[StepKind, tuple[EventName, EventName]]] = {
+    StepKind.CREATE_STANDBY: (EventName.KEY_CREATION_INTENDED, EventName.KEY_CREATED),
+    StepKind.PROMOTE: (EventName.KEY_PROMOTION_INTENDED, EventName.KEY_PROMOTED),
+    StepKind.ERASE_PRIVATE: (EventName.KEY_ERASURE_INTENDED, EventName.KEY_ERASED),
+    StepKind.RETIRE: (EventName.KEY_RETIREMENT_INTENDED, EventName.KEY_RETIRED),
+}
+# As the age a standby must have in an emergency: it was published in this very millisecond.
+_NO_AGE: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What is about to change: which step, on which keys, as of which epoch, at whose word."""
+
+    kind: StepKind
+    kids: tuple[str, ...]
+    epoch: int
+    actor: str = "job"
+
+
+class RotationRefused(Exception):
+    """An operator asked for a rotation that would not be safe, or that somebody else just did. The sentence may be shown."""
+
+
+class Rotation:
+    """Brings one ring through its life. Any number of replicas may run it at once on one database."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        custodians: Mapping[str, Custodian],
+        policy: RotationPolicy,
+        ring: str = DEFAULT_RING,
+        alg: str = RS256,
+        custodian: str = "local",
+    ) -> None:
+        self._store = store
+        self._custodians = custodians
+        self._policy = policy
+        self._ring = ring
+        self._alg = alg
+        self._custodian = custodian
+
+    async def initialise(self) -> None:
+        """Make the first key, which signs at once, and its standby, unless the ring has them.
+
+        Raises:
+            KeyUnavailable: the custodian cannot make keys.
+            StoreUnavailable: the database did not answer.
+        """
+        if await self._read() is None:
+            key = await self._generate(self._alg)
+            await self._change(_Change(StepKind.CREATE_STANDBY, (key.kid,), 0), lambda tx: tx.signing_keys.start_ring(key))
+        await self.tick()
+
+    async def tick(self) -> list[Step]:
+        """Do what is due now; return what this process itself did.
+
+        A step that another process did first is no error. After each change the ring is read again, for it has a new epoch.
+
+        Raises:
+            KeyUnavailable: a standby cannot be made, or does not open and is therefore not promoted; nothing was changed by that.
+            StoreUnavailable: the database did not answer.
+        """
+        done: list[Step] = []
+        for _ in StepKind:
+            view = await self._read()
+            steps = [] if view is None else due(view, view.now_ms, self._policy)
+            steps = [step for step in steps if step.kind not in {other.kind for other in done}]
+            if view is None or not steps:
+                break
+            same_kind = [step for step in steps if step.kind is steps[0].kind]
+            if not await self._carry_out(same_kind, view):
+                break
+            done += same_kind
+        return done
+
+    async def rotate_now(self, *, emergency: bool = False) -> str:
+        """Promote the standby at once and return its kid; a new standby is made behind it.
+
+        Args:
+            emergency: promote a standby of any age. Resource servers that have not fetched it yet answer 503 or refuse until they do.
+
+        Raises:
+            RotationRefused: there is no standby, it is younger than N, or another process changed the ring at the same moment.
+            KeyUnavailable: the standby does not open.
+            StoreUnavailable: the database did not answer.
+        """
+        view = await self._read()
+        if view is None or view.pending is None:
+            raise RotationRefused("there is no standby yet; the server makes one within seconds")
+        standby = view.pending
+        if not emergency and not is_seasoned(standby, view.now_ms, self._policy):
+            left = (standby.published_at + self._policy.publish_ahead_ms - view.now_ms) // 1000 + 1
+            raise RotationRefused(f"the standby was published too recently; wait {left} s, or say that it is an emergency")
+        publish_ahead_ms = _NO_AGE if emergency else self._policy.publish_ahead_ms
+        if not await self._promote(view, standby, publish_ahead_ms, actor="operator"):
+            raise RotationRefused("somebody else changed the ring at the same moment; look at it and try again")
+        await self.tick()
+        return standby.kid
+
+    async def _read(self) -> RingView | None:
+        return await self._store.read(lambda tx: tx.signing_keys.view(self._ring))
+
+    async def _carry_out(self, steps: Sequence[Step], view: RingView) -> bool:
+        kind = steps[0].kind
+        if kind is StepKind.CREATE_STANDBY:
+            return await self._create_standby(view)
+        if kind is StepKind.PROMOTE:
+            # `due` names a standby only if there is one.
+            return view.pending is not None and await self._promote(view, view.pending, self._policy.publish_ahead_ms)
+        change = _Change(kind, tuple(step.kid for step in steps if step.kid is not None), view.epoch)
+        if kind is StepKind.ERASE_PRIVATE:
+            return await self._erase(view, change)
+        retire_after_ms = self._policy.retire_after_ms
+        return await self._change(
+            change, lambda tx: tx.signing_keys.retire(view.ring, epoch=view.epoch, retire_after_ms=retire_after_ms)
+        )
+
+    async def _create_standby(self, view: RingView) -> bool:
+        # Who cannot open the active key has the wrong key encryption keys: what he made would open nowhere else.
+        if view.active is not None:
+            await self._check(view.active)
+        key = await self._generate(view.alg)
+        change = _Change(StepKind.CREATE_STANDBY, (key.kid,), view.epoch)
+        return await self._change(change, lambda tx: tx.signing_keys.add_standby(key, epoch=view.epoch))
+
+    async def _promote(self, view: RingView, standby: SigningKey, publish_ahead_ms: int, actor: str = "job") -> bool:
+        # A standby that does not open must not become the only key that may sign.
+        await self._check(standby)
+
+        def promote(tx: Transaction) -> bool:
+            return tx.signing_keys.promote(
+                standby.kid, old=view.active_kid, ring=view.ring, epoch=view.epoch, publish_ahead_ms=publish_ahead_ms
+            )
+
+        return await self._change(_Change(StepKind.PROMOTE, (standby.kid,), view.epoch, actor), promote)
+
+    async def _erase(self, view: RingView, change: _Change) -> bool:
+        sign_lease_ms = self._policy.sign_lease_ms
+        erased = await self._change(change, lambda tx: tx.signing_keys.erase_private(view.ring, sign_lease_ms=sign_lease_ms))
+        for key in view.keys:
+            if erased and key.kid in change.kids:
+                await asyncio.to_thread(self._custodian_of(key).destroy, key)
+        return erased
+
+    async def _change(self, change: _Change, apply: Callable[[Transaction], bool | list[str]]) -> bool:
+        """Record the intent, then apply the change and record its outcome in one transaction; say whether it was ours."""
+        await self._store.run(lambda tx: self._record(tx, change, 0, "ok"))
+
+        def carry_out(tx: Transaction) -> bool:
+            changed = bool(apply(tx))
+            self._record(tx, change, 1, "ok" if changed else "superseded")
+            return changed
+
+        return await self._store.run(carry_out)
+
+    def _record(self, tx: Transaction, change: _Change, which: int, outcome: str) -> None:
+        for kid in change.kids:
+            detail: dict[str, str | int | bool] = {"ring": self._ring, "kid": kid, "epoch": change.epoch}
+            log.record(tx, _EVENTS[change.kind][which], outcome=outcome, actor=change.actor, detail=detail)
+
+    async def _generate(self, alg: str) -> NewKey:
+        return await asyncio.to_thread(self._custodians[self._custodian].generate, self._ring, alg)
+
+    async def _check(self, key: SigningKey) -> None:
+        await asyncio.to_thread(self._custodian_of(key).load, key)
+
+    def _custodian_of(self, key: SigningKey) -> Custodian:
+        try:
+            return self._custodians[key.custodian]
+        except KeyError:
+            raise KeyUnavailable(f"there is no custodian called {key.custodian}") from None
