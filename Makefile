@@ -22,6 +22,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP) ## Make the environment in .venv, with both servers' commands in .venv/bin
+	@:
 
 run: $(STAMP) ## Start both servers on SQLite with a demo user; Ctrl-C stops them
 	@$(PYTHON) docs/demo/run.py
