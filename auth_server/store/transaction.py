@@ -7,10 +7,20 @@ from functools import cached_property
 from sqlalchemy import Connection, select
 
 from auth_server.clock import Clock
+from auth_server.store.accounts import Accounts
+from auth_server.store.attempts import Attempts
 from auth_server.store.audit_events import AuditEvents, AuditRecord
+from auth_server.store.clients import Clients
+from auth_server.store.credentials import Credentials
 from auth_server.store.directory import Directory
+from auth_server.store.refresh_tokens import RefreshTokens
+from auth_server.store.resources import Resources
 from auth_server.store.revocations import Revocations
+from auth_server.store.roles import Roles
 from auth_server.store.schema import now_ms
+from auth_server.store.server_secrets import ServerSecrets
+from auth_server.store.sessions import Sessions
+from auth_server.store.signing_keys import SigningKeys
 from shared.revocation import RevocationEntry
 
 
@@ -55,6 +65,56 @@ class Transaction:
         return Revocations(self._connection)
 
     @cached_property
+    def clients(self) -> Clients:
+        """Registered clients."""
+        return Clients(self._connection)
+
+    @cached_property
+    def refresh_tokens(self) -> RefreshTokens:
+        """Refresh families."""
+        return RefreshTokens(self._connection)
+
+    @cached_property
+    def resources(self) -> Resources:
+        """Protected resources."""
+        return Resources(self._connection)
+
+    @cached_property
     def directory(self) -> Directory:
         """The version of clients, resources and roles together."""
         return Directory(self._connection)
+
+    @cached_property
+    def server_secrets(self) -> ServerSecrets:
+        """Secrets the server made for itself, sealed."""
+        return ServerSecrets(self._connection)
+
+    @cached_property
+    def signing_keys(self) -> SigningKeys:
+        """Signing keys and their rings."""
+        return SigningKeys(self._connection)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Accounts."""
+        return Accounts(self._connection)
+
+    @cached_property
+    def attempts(self) -> Attempts:
+        """Counters of guesses and rates."""
+        return Attempts(self._connection)
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """Password digests."""
+        return Credentials(self._connection)
+
+    @cached_property
+    def roles(self) -> Roles:
+        """Roles, their permissions, and who has them."""
+        return Roles(self._connection)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Sign-in sessions."""
+        return Sessions(self._connection)
