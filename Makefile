@@ -89,19 +89,19 @@ for name in $(BASE_PYTHON) python3.13 python3.12 python3.11 python3 python; do
     if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then base=$$name; break; fi
 done
 
-locked() { cmp -s requirements.lock $(VENV)/requirements.lock && $(PYTHON) -c '' 2>/dev/null; }
-moved() { [ "$$(cat $(STAMP) 2>/dev/null)" != "$(CURDIR)" ]; }
+# There is no whole environment here: none was finished, its place was another, or its interpreter went away.
+absent() { [ "$$(cat $(STAMP) 2>/dev/null)" != "$(CURDIR)" ] || ! $(PYTHON) -c '' 2>/dev/null; }
 
 # --only-binary: nothing is built during set-up, so the hashes of the lock cover all that runs.
 if command -v uv >/dev/null 2>&1; then
-    if moved; then uv venv --quiet --clear --python "$${base:->=3.11}" $(VENV); fi
+    if absent; then uv venv --quiet --clear --python "$${base:->=3.11}" $(VENV); fi
     uv pip sync --quiet --python $(PYTHON) --require-hashes --only-binary :all: --compile-bytecode requirements.lock
     uv pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --offline --editable .
 else
     [ -n "$$base" ] || complain "no Python 3.11 or newer is on PATH (BASE_PYTHON=/path/to/python names one)"
     "$$base" -c 'import venv, ensurepip' 2>/dev/null || complain "$$base has no venv module" \
         "on Debian or Ubuntu: apt-get install $$("$$base" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')"
-    if moved || ! locked; then
+    if absent || ! cmp -s requirements.lock $(VENV)/requirements.lock; then
         echo "Setting up $(VENV) with $$("$$base" --version) (once, and when the lock changes)"
         "$$base" -m venv --clear $(VENV)
         $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement requirements.lock

@@ -45,8 +45,14 @@ DOORS: Final[dict[str, tuple[str, ...]]] = {
         "resource_server/demo/",
     ),
     "uvicorn": ("auth_server/cli/serve.py", "resource_server/cli.py"),
-    "jwt": ("resource_server/verifier/signature.py",),
-    "cryptography": ("auth_server/keys/",),
+    # One door a package: who makes signatures, and who checks them.
+    "jwt": ("auth_server/keys/custodians/local.py", "resource_server/verifier/signature.py"),
+    "cryptography": (
+        "auth_server/keys/custodians/local.py",
+        "auth_server/keys/sealing.py",
+        "auth_server/tokens/successor.py",
+        "resource_server/verifier/signature.py",
+    ),
     "argon2": ("auth_server/accounts/passwords.py",),
     "zxcvbn": ("auth_server/accounts/passwords.py",),
 }
@@ -103,7 +109,13 @@ ENVIRONMENT_READERS: Final = ("auth_server/settings.py", "resource_server/settin
 ENVIRONMENT_WORDS: Final = frozenset({"environ", "environb", "getenv", "putenv"})
 SERVICES_ROOM: Final = "auth_server.services"
 # Importing everything takes more than a second, which `auth-server client list` should not pay; frameworks are optional.
-LAZY_IMPORTERS: Final = ("auth_server/cli/", "auth_server/__main__.py", "resource_server/cli.py", "resource_server/adapters/")
+LAZY_IMPORTERS: Final = (
+    "auth_server/cli/",
+    "auth_server/__main__.py",
+    "resource_server/cli.py",
+    "resource_server/guard.py",
+    "resource_server/adapters/",
+)
 # Outside the packages: who may see both sides at once. `docs/demo/` and `benchmarks/` are programs that start both.
 MAY_SEE_BOTH: Final = ("tests/contract/", "tests/flows/", "tests/attacks/", "benchmarks/", "docs/demo/")
 
