@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
+import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_WELL_FORMED_ID: Final = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +24,44 @@ class RequestFacts:
     address: str
     request_id: str
     known_device: str | None = None
+
+
+def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
+    """Return the networks of a list of addresses and networks.
+
+    Raises:
+        ValueError: one of them is neither.
+    """
+    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+
+
+def client_address(peer: str, forwarded_for: Sequence[bytes], trusted: Sequence[Network]) -> str:
+    """Return the address of the client: the nearest one that is not a proxy of ours.
+
+    `X-Forwarded-For` is read from its right end, where our own proxies write; what stands left of the first untrusted address was
+    written by a stranger and counts for nothing.
+    """
+    address = peer
+    hops = [part.strip() for line in forwarded_for for part in line.decode("latin-1").split(",")]
+    while trusted and hops and _is_within(address, trusted):
+        address = hops.pop()
+    return address if _parsed(address) is not None else peer
+
+
+def request_id(sent: bytes | None) -> str:
+    """Return the sender's request id when it is well-formed, else a new one."""
+    if sent is not None and _WELL_FORMED_ID.fullmatch(sent):
+        return sent.decode("ascii")
+    return secrets.token_hex(8)
+
+
+def _is_within(address: str, networks: Sequence[Network]) -> bool:
+    parsed = _parsed(address)
+    return parsed is not None and any(parsed in network for network in networks)
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(address)
+    except ValueError:
+        return None

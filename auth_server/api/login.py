@@ -1,0 +1,98 @@
+"""`POST /api/login`: the seed flow. Username and password, once, for tokens of the built-in first-party client."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from auth_server.accounts.login import Login, SignedIn
+from auth_server.api.members import optional_text_member, text_member
+from auth_server.clients.service import FIRST_PARTY
+from auth_server.protocol.authorization import Authorization, SignIn, StartFamily
+from auth_server.protocol.directory import Directory
+from auth_server.protocol.errors import ApiError, InternalError, InvalidScope
+from auth_server.protocol.people import permissions_of_roles, visible_to
+from auth_server.protocol.resource import choose_audience
+from auth_server.protocol.scope import UNOWNED, may_go_offline, narrow_scope
+from auth_server.tokens.issuer import TokenIssuer
+from auth_server.web.cookies import CookieJar
+from auth_server.web.door import Door
+from auth_server.web.request import Request
+from auth_server.web.responses import NO_STORE, Response, json_response
+from shared import scope
+
+DEVICE_COOKIE = "dev"
+_DEVICE_COOKIE_SECONDS = 400 * 86_400
+
+
+class LoginDoor(Door):
+    """JSON `username`, `password`, and if wanted `resource` and `scope`; the answer is RFC 6749's token response."""
+
+    path = "/api/login"
+    methods = ("POST",)
+
+    def __init__(
+        self,
+        *,
+        login: Login,
+        issuer: TokenIssuer,
+        directory: Callable[[], Awaitable[Directory]],
+        default_resource: str | None,
+        cookies: CookieJar,
+    ) -> None:
+        self._login = login
+        self._issuer = issuer
+        self._directory = directory
+        self._default_resource = default_resource
+        self._cookies = cookies
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a sign-in."""
+        body = await request.json()
+        if body.get("transport") not in (None, "body"):
+            raise ApiError(400, "invalid_request", "this server hands out tokens in the body alone")
+        username, password = text_member(body, "username"), text_member(body, "password")
+        asked = _scope(optional_text_member(body, "scope"))
+        resource = optional_text_member(body, "resource")
+        # Where the token would go is decided before the password is looked at, so that a refusal costs no hash and tells nothing.
+        directory = await self._directory()
+        choose_audience(resource, asked and asked - UNOWNED, FIRST_PARTY, directory.resources, self._default_resource)
+        signed_in = await self._login.sign_in(username, password, request.facts)
+        authorization = self._authorization(signed_in, asked, resource, directory)
+        answer = await self._issuer.issue(authorization, request.facts)
+        if answer is None:
+            raise InternalError("a new family cannot have been changed by anybody")
+        return json_response(answer.to_json(), headers=NO_STORE + self._device(signed_in))
+
+    def _authorization(
+        self, signed_in: SignedIn, asked: frozenset[str] | None, resource_asked: str | None, directory: Directory
+    ) -> Authorization:
+        owned = None if asked is None else asked - UNOWNED
+        resource = choose_audience(resource_asked, owned, FIRST_PARTY, directory.resources, self._default_resource)
+        permissions = permissions_of_roles(signed_in.roles, directory.permissions_of)
+        visible = visible_to(resource, signed_in.roles, directory.permissions_of)
+        # A family that outlives the session does not name it: ending the session must not seem to end the family.
+        sid = None if may_go_offline(asked, FIRST_PARTY) else signed_in.session.sid
+        session = signed_in.session
+        return Authorization(
+            client=FIRST_PARTY,
+            subject=signed_in.account.sub,
+            resource=resource,
+            scope=narrow_scope(owned or None, FIRST_PARTY, resource, permissions),
+            sign_in=SignIn(session.auth_time, session.acr, session.amr, sid),
+            roles=visible.roles,
+            entitlements=visible.permissions,
+            settlement=StartFamily(sid),
+        )
+
+    def _device(self, signed_in: SignedIn) -> tuple[tuple[bytes, bytes], ...]:
+        cookie = self._cookies.set(DEVICE_COOKIE, signed_in.device_cookie, _DEVICE_COOKIE_SECONDS)
+        return ((b"set-cookie", cookie),)
+
+
+def _scope(text: str | None) -> frozenset[str] | None:
+    if text is None:
+        return None
+    try:
+        return scope.parse(text)
+    except ValueError as error:
+        raise InvalidScope("the scope is malformed") from error

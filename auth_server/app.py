@@ -1,0 +1,146 @@
+"""The ASGI application: the only place that knows all doors, and where every request begins and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, MutableMapping
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from auth_server.api.login import DEVICE_COOKIE
+from auth_server.api.registry import all_doors, management_doors
+from auth_server.endpoints.registry import all_endpoints
+from auth_server.jobs.registry import all_jobs
+from auth_server.jobs.runner import JobRunner
+from auth_server.services import Services
+from auth_server.telemetry.logging import REQUEST_ID
+from auth_server.web.cookies import CookieJar
+from auth_server.web.door import OUTCOME, Door
+from auth_server.web.request import FACTS, Receive, Request, Scope, Send
+from auth_server.web.request_facts import RequestFacts, client_address, parse_networks, request_id
+from auth_server.web.responses import Headers, Response, json_response
+
+_LOG: Final = logging.getLogger("auth_server")
+_ACCESS: Final = logging.getLogger("auth_server.access")
+
+
+class Application:
+    """Gives each request its facts, each answer its headers, and each outcome its log line."""
+
+    def __init__(self, services: Services, *, doors: tuple[Door, ...] | None = None, runs_jobs: bool = True) -> None:
+        self._services = services
+        self._runs_jobs = runs_jobs
+        served = doors or (*all_endpoints(services), *all_doors(services), *self._shared_management())
+        self._app = Starlette(routes=[Route(door.path, door) for door in served], lifespan=self._lifespan)
+        self._app.router.default = _NotFound()
+        self._trusted = parse_networks(services.settings.trusted_proxies)
+        self._device_cookie = CookieJar(services.settings.issuer.startswith("https:")).name(DEVICE_COOKIE)
+        self._headers = _security_headers(is_https=services.settings.issuer.startswith("https:"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection scope."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        facts = scope[FACTS] = self._facts(scope, receive)
+        REQUEST_ID.set(facts.request_id)
+        status = 0
+        extra = ((b"x-request-id", facts.request_id.encode("ascii")), *self._headers)
+
+        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception as error:  # the last net: the client learns nothing of it, the log its kind and place
+            _LOG.error("unexpected", exc_info=error)
+            scope[OUTCOME] = ("server_error", type(error).__name__)
+            if status == 0:
+                await _send(send_with_headers, _SERVER_ERROR)
+        _tell(scope, facts, status, time.perf_counter() - began)
+
+    def _facts(self, scope: Scope, receive: Receive) -> RequestFacts:
+        peer = scope["client"][0] if scope.get("client") else "0.0.0.0"  # noqa: S104 - stands for "unknown", nothing listens
+        sent_id, forwarded = None, []
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                sent_id = value
+            elif name == b"x-forwarded-for":
+                forwarded.append(value)
+        address = client_address(peer, forwarded, self._trusted) if self._trusted else peer
+        facts = RequestFacts(address, request_id(sent_id))
+        if scope["path"] != "/api/login":
+            return facts
+        scope[FACTS] = facts
+        return RequestFacts(address, facts.request_id, Request(scope, receive).cookie(self._device_cookie))
+
+    def _shared_management(self) -> tuple[Door, ...]:
+        return management_doors(self._services) if self._services.settings.management_port is None else ()
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        if not self._runs_jobs:
+            yield
+            return
+        await self._services.start()
+        runner = JobRunner(all_jobs(self._services))
+        runner.start()
+        try:
+            yield
+        finally:
+            await runner.stop()
+            await asyncio.to_thread(self._services.close)
+
+
+class _NotFound:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope[OUTCOME] = ("not_found", None)
+            await _send(send, _NOT_FOUND)
+
+
+_NOT_FOUND: Final = json_response({"error": "not_found", "error_description": "there is nothing here"}, status=404)
+_SERVER_ERROR: Final = json_response({"error": "server_error", "error_description": "the server failed; nothing was granted"}, status=500)
+
+
+async def _send(send: Send, response: Response) -> None:
+    headers = [*response.headers, (b"content-length", str(len(response.body)).encode("ascii"))]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
+
+
+def _security_headers(*, is_https: bool) -> Headers:
+    headers: Headers = (
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"x-frame-options", b"DENY"),
+        (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    )
+    return (*headers, (b"strict-transport-security", b"max-age=63072000; includeSubDomains")) if is_https else headers
+
+
+def _tell(scope: Scope, facts: RequestFacts, status: int, seconds: float) -> None:
+    if not _ACCESS.isEnabledFor(logging.INFO):
+        return
+    outcome, detail = scope.get(OUTCOME, ("ok", None))
+    # The path without its query: parameters may be secrets.
+    fields = {
+        "method": scope["method"],
+        "path": scope["path"],
+        "status": status,
+        "ms": round(seconds * 1000, 2),
+        "ip": facts.address,
+        "outcome": outcome,
+        "detail": detail,
+    }
+    _ACCESS.info("request", extra={"fields": fields})

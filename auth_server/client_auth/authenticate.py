@@ -1,0 +1,52 @@
+"""Who is this client? Exactly one method in a request; the same answer, after the same work, for every kind of failure."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from auth_server.client_auth.contract import ClientAuthMethod, Presented
+from auth_server.clock import Clock
+from auth_server.protocol.client import Client
+from auth_server.protocol.errors import InvalidClient, InvalidRequest
+
+_FAILED: Final = "client authentication failed"
+# Stands in for a client that does not exist, so that the proof is looked at all the same.
+_NOBODY: Final = Client(client_id="", name="", auth_method="", grants=frozenset(), scope=frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """Finds out which client sent a request."""
+
+    methods: Sequence[ClientAuthMethod]
+    find_client: Callable[[str], Awaitable[Client | None]]
+    clock: Clock
+
+    async def authenticate(self, presented: Presented) -> Client:
+        """Return the client that proved itself.
+
+        Raises:
+            InvalidRequest: two methods at once (RFC 6749 section 2.3).
+            InvalidClient: none, or not proven. Unknown, disabled, wrong proof and wrong method answer alike.
+        """
+        found = [(method, proof) for method in self.methods if (proof := method.find(presented)) is not None]
+        if not found:
+            raise InvalidClient(_FAILED, detail="no client authentication")
+        if len(found) > 1:
+            raise InvalidRequest("use one way of client authentication, not two")
+        method, proof = found[0]
+        client = await self.find_client(proof.client_id)
+        proven = method.is_proven(proof, client or _NOBODY, self.clock.now())
+        if client is None or client.disabled or client.auth_method != method.method or not proven:
+            raise InvalidClient(_FAILED, detail=_why(client, method, proven=proven))
+        return client
+
+
+def _why(client: Client | None, method: ClientAuthMethod, *, proven: bool) -> str:
+    if client is None:
+        return "unknown client"
+    if client.disabled:
+        return "disabled client"
+    return "wrong proof" if not proven else f"registered for {client.auth_method}, used {method.method}"

@@ -1,0 +1,57 @@
+"""The metadata documents, merged from what each endpoint says of itself (RFC 8414, OpenID Connect Discovery 1.0)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable
+
+from auth_server.endpoints.contract import Endpoint
+from auth_server.protocol.directory import Directory
+from auth_server.protocol.scope import OFFLINE_ACCESS
+from auth_server.web.door import Cors
+from auth_server.web.request import Request
+from auth_server.web.responses import Response
+from shared import well_known
+from shared.key_policy import KeyPolicy
+
+
+class AuthorizationServerMetadata(Endpoint):
+    """`GET /.well-known/oauth-authorization-server`."""
+
+    path = well_known.AUTHORIZATION_SERVER
+    methods = ("GET",)
+    cors = Cors.ANYBODY
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        endpoints: Iterable[Endpoint],
+        directory: Callable[[], Awaitable[Directory]],
+        key_policy: KeyPolicy,
+    ) -> None:
+        self._issuer = issuer
+        self._endpoints = tuple(endpoints)
+        self._directory = directory
+        self._key_policy = key_policy
+
+    async def answer(self, request: Request) -> Response:
+        """Answer with the document. It names nothing that is not served."""
+        document: dict[str, object] = {"issuer": self._issuer}
+        for endpoint in self._endpoints:
+            document |= endpoint.metadata(self._issuer)
+        directory = await self._directory()
+        scopes = {name for resource in directory.resources.values() for name in resource.scopes}
+        document["scopes_supported"] = [*sorted(scopes), OFFLINE_ACCESS]
+        # RFC 8414 section 2 requires the member. There is no authorization endpoint yet, so no response type is supported.
+        document.setdefault("response_types_supported", [])
+        document["key_policy"] = self._key_policy.to_metadata()
+        body = json.dumps(document, separators=(",", ":")).encode("ascii")
+        cache = f"public, max-age={min(300, int(self._key_policy.jwks_max_age))}".encode("ascii")
+        return Response(200, body, ((b"content-type", b"application/json"), (b"cache-control", cache)))
+
+
+class OpenidConfiguration(AuthorizationServerMetadata):
+    """`GET /.well-known/openid-configuration`: the same document at the path where OpenID Connect clients look."""
+
+    path = well_known.OPENID_CONFIGURATION

@@ -1,0 +1,42 @@
+"""The endpoints: the `..._endpoint` keys of the metadata document."""
+
+from __future__ import annotations
+
+from auth_server.client_auth.authenticate import Authenticator
+from auth_server.client_auth.registry import METHODS
+from auth_server.clients.metadata import RegistrationRules
+from auth_server.endpoints.contract import Endpoint
+from auth_server.endpoints.discovery import AuthorizationServerMetadata, OpenidConfiguration
+from auth_server.endpoints.jwks import JwksEndpoint
+from auth_server.endpoints.revoke import RevocationEndpoint
+from auth_server.endpoints.token import TokenEndpoint
+from auth_server.grants.contract import Collaborators
+from auth_server.grants.registry import GRANT_TYPES, all_grants
+from auth_server.services import Services
+
+
+def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
+    """Return every endpoint. The most used come first: routes are tried in order."""
+    authenticator = Authenticator(METHODS, services.clients.find, services.store.clock)
+    grants = all_grants(Collaborators(services.families, services.refresh_policy))
+    issuer, key_policy, directory = services.settings.issuer, services.settings.key_policy, services.directory
+    members: list[Endpoint] = [
+        TokenEndpoint(
+            authenticator=authenticator,
+            grants=grants,
+            directory=directory,
+            issuer=services.token_issuer,
+            store=services.store,
+        ),
+        JwksEndpoint(services.keyring.jwks, key_policy.jwks_max_age),
+        RevocationEndpoint(authenticator=authenticator, families=services.families, store=services.store),
+    ]
+    described = tuple(members)
+    for document in (AuthorizationServerMetadata, OpenidConfiguration):
+        members.append(document(issuer=issuer, endpoints=described, directory=directory, key_policy=key_policy))
+    return tuple(members)
+
+
+def registration_rules() -> RegistrationRules:
+    """Return what a client may be registered with: exactly what the registries offer."""
+    return RegistrationRules(frozenset(GRANT_TYPES), frozenset(method.method for method in METHODS))

@@ -1,0 +1,51 @@
+"""A client asks for itself (RFC 6749 section 4.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from auth_server.grants.contract import Grant
+from auth_server.protocol.authorization import Authorization
+from auth_server.protocol.client import Client
+from auth_server.protocol.directory import Directory
+from auth_server.protocol.errors import InvalidScope, UnauthorizedClient
+from auth_server.protocol.form import Form
+from auth_server.protocol.resource import choose_audience
+from auth_server.protocol.scope import UNOWNED, narrow_scope
+from auth_server.store.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentialsRequest:
+    """The parameters of the grant."""
+
+    scope: frozenset[str] | None
+    resource: str | None
+
+
+class ClientCredentials(Grant[ClientCredentialsRequest, None]):
+    """Nothing is read and nothing is stored: the signature is the cost."""
+
+    grant_type = "client_credentials"
+    reads = False
+
+    def parse(self, form: Form) -> ClientCredentialsRequest:
+        """Read `scope` and `resource`."""
+        request = ClientCredentialsRequest(form.scope(), form.optional("resource"))
+        # There is no person whose identity could be told, and nobody who could be offline (RFC 6749 section 4.4.3).
+        if request.scope and not UNOWNED.isdisjoint(request.scope):
+            raise InvalidScope("scopes about a person make no sense for a client that acts for itself")
+        return request
+
+    def load(self, request: ClientCredentialsRequest, client: Client, tx: Transaction) -> None:
+        """Read nothing."""
+
+    def decide(
+        self, request: ClientCredentialsRequest, facts: None, client: Client, directory: Directory, now_ms: int
+    ) -> Authorization:
+        """The client is its own subject (RFC 9068 section 2.2); it has no roles."""
+        if client.is_public:
+            raise UnauthorizedClient("a public client cannot act for itself")
+        resource = choose_audience(request.resource, request.scope, client, directory.resources, client.default_resource)
+        scope = narrow_scope(request.scope, client, resource, permissions=None)
+        return Authorization(client=client, subject=client.client_id, resource=resource, scope=scope)

@@ -1,0 +1,157 @@
+"""A refresh token is presented (RFC 6749 section 6, RFC 9700 section 4.14). The rules stand in `protocol/refresh.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from auth_server.grants.contract import Collaborators, Grant, Outlives
+from auth_server.protocol.authorization import Authorization, SignIn, UseFamily
+from auth_server.protocol.client import Client
+from auth_server.protocol.directory import Directory
+from auth_server.protocol.errors import InvalidScope, InvalidTarget, OAuthError
+from auth_server.protocol.form import Form
+from auth_server.protocol.people import permissions_of_roles, visible_to
+from auth_server.protocol.refresh import Family, RefreshPolicy, RefreshToken, Step, classify, is_live, refused
+from auth_server.protocol.resource import Resource
+from auth_server.protocol.scope import UNOWNED, narrow_scope
+from auth_server.store.refresh_tokens import FamilyFacts
+from auth_server.store.transaction import Transaction
+from auth_server.tokens.families import Families, too_many_replays
+from auth_server.web.request_facts import RequestFacts
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshRequest:
+    """The parameters of the grant; the token is genuine, and that is all that is known of it."""
+
+    token: RefreshToken
+    scope: frozenset[str] | None
+    resource: str | None
+
+
+class RefreshTokenGrant(Grant[RefreshRequest, FamilyFacts | None]):
+    """Decides what presenting a refresh token means, and for what the new access token is."""
+
+    grant_type = "refresh_token"
+
+    def __init__(self, families: Families, policy: RefreshPolicy) -> None:
+        self._families = families
+        self._policy = policy
+
+    @classmethod
+    def build(cls, collaborators: Collaborators) -> Self:
+        """Make the member of the registry."""
+        return cls(collaborators.families, collaborators.refresh_policy)
+
+    def parse(self, form: Form) -> RefreshRequest:
+        """Read `refresh_token`, `scope` and `resource`; noise is refused here, without a look at the database."""
+        return RefreshRequest(self._families.read(form.required("refresh_token")), form.scope(), form.optional("resource"))
+
+    def load(self, request: RefreshRequest, client: Client, tx: Transaction) -> FamilyFacts | None:
+        """Read the family, its account, session and roles: one statement."""
+        return self._families.load(tx, request.token, client.client_id)
+
+    def decide(
+        self, request: RefreshRequest, facts: FamilyFacts | None, client: Client, directory: Directory, now_ms: int
+    ) -> Authorization:
+        """Classify the token, then cut scope, roles and permissions to what holds today."""
+        if facts is None:
+            raise refused("no such family of this client")
+        family = facts.family
+        if fault := _why_over(facts):
+            raise refused(fault)
+        step = classify(request.token, family, client, self._policy, facts.now_ms)
+        if step is Step.REFUSE:
+            raise refused("right generation, other secret")
+        if step in _AFTERMATHS:
+            raise _AFTERMATHS[step](self._families, family, client)
+        resource = _resource(request, family, directory)
+        permissions = permissions_of_roles(facts.roles, directory.permissions_of)
+        asked = _scope(request, family)
+        visible = visible_to(resource, facts.roles, directory.permissions_of)
+        return Authorization(
+            client=client,
+            subject=family.sub,
+            resource=resource,
+            scope=narrow_scope(asked, client, resource, permissions) if asked else frozenset(),
+            sign_in=SignIn(family.auth_time, family.acr, family.amr, family.sid),
+            roles=visible.roles,
+            entitlements=visible.permissions,
+            grant_id=family.grant_id,
+            settlement=UseFamily(
+                family_id=family.id,
+                seq=request.token.seq,
+                step=step,
+                presented=request.token.text,
+                digest=request.token.digest,
+                writes=not (step is Step.REPEAT and family.cur_seen),
+            ),
+        )
+
+
+def _why_over(facts: FamilyFacts) -> str | None:
+    if facts.family.revoked_at is not None:
+        return "the family was revoked"
+    if not is_live(facts.family, facts.now_ms):
+        return "the family is over its lifetime"
+    if not facts.account_live:
+        return "the account is disabled"
+    return None if facts.session_live else "the session is over"
+
+
+def _resource(request: RefreshRequest, family: Family, directory: Directory) -> Resource:
+    if request.resource not in (None, family.resource):
+        raise InvalidTarget("the grant is for another resource")
+    resource = directory.resources.get(family.resource)
+    if resource is None:
+        raise InvalidTarget("the grant's resource does not exist any more")
+    return resource
+
+
+def _scope(request: RefreshRequest, family: Family) -> frozenset[str]:
+    """Never more than was granted (RFC 6749 section 6); a narrower one holds for this access token alone."""
+    asked = (request.scope or frozenset()) - UNOWNED or family.scope
+    if not asked <= family.scope:
+        raise InvalidScope("wider than what was granted")
+    return asked
+
+
+class _OfFamily(Outlives):
+    """A refusal with an aftermath for one family."""
+
+    def __init__(self, families: Families, family: Family, client: Client, refusal: OAuthError) -> None:
+        super().__init__(refusal)
+        self._families = families
+        self._family = family
+        self._client = client
+
+
+class _Reused(_OfFamily):
+    def __init__(self, families: Families, family: Family, client: Client) -> None:
+        super().__init__(families, family, client, refused("reused; the family ends"))
+
+    def aftermath(self, tx: Transaction, facts: RequestFacts) -> None:
+        """End the family."""
+        self._families.end_by_reuse(tx, self._family.id, facts)
+
+
+class _Ahead(_OfFamily):
+    def __init__(self, families: Families, family: Family, client: Client) -> None:
+        super().__init__(families, family, client, refused("genuine and ahead of its row: the database was rolled back"))
+
+    def aftermath(self, tx: Transaction, facts: RequestFacts) -> None:
+        """Raise the alarm."""
+        self._families.tell_rollback(tx, self._family.id, self._client.client_id, facts)
+
+
+class _TooOften(_OfFamily):
+    def __init__(self, families: Families, family: Family, client: Client) -> None:
+        super().__init__(families, family, client, too_many_replays())
+
+    def aftermath(self, tx: Transaction, facts: RequestFacts) -> None:
+        """Tell of it."""
+        self._families.tell_throttled(tx, self._family.id, self._client.client_id, facts)
+
+
+_AFTERMATHS = {Step.REUSE: _Reused, Step.AHEAD: _Ahead, Step.SLOW_DOWN: _TooOften}

@@ -1,0 +1,21 @@
+"""The jobs there are."""
+
+from __future__ import annotations
+
+from auth_server.jobs.contract import Job
+from auth_server.jobs.follow import FollowClock, FollowDirectory, FollowSecrets
+from auth_server.jobs.purge_expired import PurgeExpired, all_purges
+from auth_server.jobs.rotate_keys import RotateKeys
+from auth_server.services import Services
+
+
+def all_jobs(services: Services) -> list[Job]:
+    """Return every job."""
+    settings = services.settings
+    return [
+        RotateKeys(rotation=services.rotation, keyring=services.keyring, timings=settings.key_policy),
+        FollowDirectory(services.freshness),
+        FollowClock(services.store),
+        FollowSecrets(services.load_secrets),
+        PurgeExpired(store=services.store, purges=all_purges(services.refresh_policy)),
+    ]

@@ -1,0 +1,57 @@
+"""What a grant concludes: for whom, for which client, for which resource, and what must be settled before it is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from auth_server.protocol.client import Client
+from auth_server.protocol.refresh import Step
+from auth_server.protocol.resource import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A person's sign-in behind a token. `sid` is None when the grant outlives the session. `auth_time` in seconds."""
+
+    auth_time: int
+    acr: str
+    amr: tuple[str, ...]
+    sid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StartFamily:
+    """A refresh family is to be started; `sid` binds it to the session, None lets it outlive it."""
+
+    sid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UseFamily:
+    """A refresh token was presented: what is to be done with its family. `writes` is False when the row need not change."""
+
+    family_id: bytes
+    seq: int
+    step: Step
+    presented: str = field(repr=False)
+    digest: bytes = field(repr=False)
+    writes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """A grant's conclusion.
+
+    `roles` and `entitlements` are already cut to what the resource may see. `settlement` is what one short transaction must do
+    between signing and answering; None means nothing is stored.
+    """
+
+    client: Client
+    subject: str
+    resource: Resource
+    scope: frozenset[str]
+    sign_in: SignIn | None = None
+    roles: tuple[str, ...] = ()
+    entitlements: tuple[str, ...] = ()
+    grant_id: str | None = None
+    settlement: StartFamily | UseFamily | None = None

@@ -1,0 +1,62 @@
+"""A client, and the policy questions that can be asked of it (RFC 6749 section 2, RFC 7591 section 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+# The built-in public client of the seed flow. It may use every resource that was not created with --no-first-party.
+FIRST_PARTY_CLIENT_ID: Final = "first-party"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecret:
+    """The digest of a secret that was shown once; `expires_at` (seconds) bounds an old one during a rotation."""
+
+    digest: bytes = field(repr=False)
+    expires_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A registered client.
+
+    `scope` is what it may ever be granted. `default_resource` is the audience when a request leaves it open. `rotates_refresh_tokens`
+    is None for "by kind": public clients rotate, confidential ones do not.
+    """
+
+    client_id: str
+    name: str
+    auth_method: str
+    grants: frozenset[str]
+    scope: frozenset[str]
+    default_resource: str | None = None
+    redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    secrets: tuple[ClientSecret, ...] = ()
+    rotates_refresh_tokens: bool | None = None
+    disabled: bool = False
+    created_at: int = 0
+
+    @property
+    def is_public(self) -> bool:
+        """Say whether the client cannot keep a secret (RFC 6749 section 2.1)."""
+        return self.auth_method == "none"
+
+    @property
+    def is_first_party(self) -> bool:
+        """Say whether this is the built-in client of the seed flow."""
+        return self.client_id == FIRST_PARTY_CLIENT_ID
+
+    @property
+    def rotates(self) -> bool:
+        """Say whether its refresh tokens rotate.
+
+        Rotation catches a thief of a token that works by itself. A confidential client's token does not, and rotating it only adds
+        ways to lose it (RFC 9700 section 4.14.2, FAPI 2.0 Security Profile section 5.3.2.1).
+        """
+        return self.is_public if self.rotates_refresh_tokens is None else self.rotates_refresh_tokens
+
+    def may_use(self, grant_type: str) -> bool:
+        """Say whether the client is registered for a grant type."""
+        return grant_type in self.grants

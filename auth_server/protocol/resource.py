@@ -1,0 +1,89 @@
+"""Protected resources, and which of them a token is for (RFC 8707)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from auth_server.protocol.client import Client
+from auth_server.protocol.errors import InvalidTarget
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceScope:
+    """A scope that a resource offers; `requires_permission` restricts it to people whose roles carry that permission."""
+
+    name: str
+    description: str = ""
+    requires_permission: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A protected resource: the API that a token is for.
+
+    `permissions` are those it understands beyond the ones its scopes name. `access_token_lifetime` (seconds) may only shorten the
+    server's own.
+    """
+
+    identifier: str
+    name: str
+    scopes: Mapping[str, ResourceScope] = field(default_factory=dict)
+    permissions: frozenset[str] = frozenset()
+    first_party: bool = True
+    access_token_lifetime: int | None = None
+
+    @property
+    def visible_permissions(self) -> frozenset[str]:
+        """Return the permissions that tokens for this resource may tell it about.
+
+        A resource learns of a person only what it has a word for: the names of its scopes, what they require, and what it declared.
+        """
+        required = (scope.requires_permission for scope in self.scopes.values() if scope.requires_permission)
+        return self.permissions.union(self.scopes, required)
+
+
+def usable_by(client: Client, resources: Mapping[str, Resource]) -> dict[str, Resource]:
+    """Return the resources a client may ask for: all first-party ones for the built-in client, else those whose scopes it may have."""
+    if client.is_first_party:
+        return {identifier: resource for identifier, resource in resources.items() if resource.first_party}
+    return {
+        identifier: resource
+        for identifier, resource in resources.items()
+        if not client.scope.isdisjoint(resource.scopes) or identifier == client.default_resource
+    }
+
+
+def choose_audience(
+    asked: str | None, scope: frozenset[str] | None, client: Client, resources: Mapping[str, Resource], default: str | None
+) -> Resource:
+    """Return the one resource a token will be for.
+
+    The resource asked for; else the one that owns all the scopes asked for (or, when none were asked, all that the client may have);
+    else the default.
+
+    Args:
+        asked: the `resource` parameter.
+        scope: the scopes asked for, without those that belong to no resource.
+        default: the client's default resource; the server's for the first-party client.
+
+    Raises:
+        InvalidTarget: unknown, not for this client, or left open with more than one possible.
+
+    Source: RFC 8707 sections 2 and 2.2.
+    """
+    usable = usable_by(client, resources)
+    if asked is not None:
+        if asked not in usable:
+            raise InvalidTarget("no such resource for this client")
+        return usable[asked]
+    if scope or not client.is_first_party:
+        wanted = scope or client.scope.intersection(*[{name for r in usable.values() for name in r.scopes}])
+        owners = [resource for resource in usable.values() if wanted and wanted <= resource.scopes.keys()]
+        if len(owners) == 1 and (scope or default is None):
+            return owners[0]
+    if default is not None and default in usable:
+        return usable[default]
+    if client.is_first_party and len(usable) == 1:
+        return next(iter(usable.values()))
+    raise InvalidTarget("say which resource the token is for")

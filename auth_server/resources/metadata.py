@@ -1,0 +1,33 @@
+"""Which descriptions of a protected resource make sense (RFC 8707 section 2, RFC 9728 section 2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from auth_server.protocol.resource import Resource
+from auth_server.protocol.scope import UNOWNED
+from shared.scope import is_scope_token
+from shared.settings import server_url
+
+MAX_SCOPES: Final = 200
+
+
+def faults(resource: Resource) -> list[str]:
+    """Return a sentence for each thing that is wrong with a resource."""
+    found = []
+    try:
+        server_url(resource.identifier)
+    except ValueError as error:
+        found.append(f"identifier {error}")
+    if len(resource.scopes) > MAX_SCOPES:
+        found.append(f"at most {MAX_SCOPES} scopes")
+    for scope in resource.scopes.values():
+        if not is_scope_token(scope.name):
+            found.append(f"malformed scope {scope.name!r}")
+        if scope.name in UNOWNED:
+            found.append(f"{scope.name} is a scope of the issuer itself")
+    named = {scope.requires_permission for scope in resource.scopes.values() if scope.requires_permission} | resource.permissions
+    found += [f"malformed permission {name!r}" for name in sorted(named) if not is_scope_token(name)]
+    if resource.access_token_lifetime is not None and not 1 <= resource.access_token_lifetime <= 3600:
+        found.append("access_token_lifetime must be from 1 to 3600 seconds")
+    return found

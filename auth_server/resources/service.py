@@ -1,0 +1,67 @@
+"""Create, list and remove protected resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from auth_server.audit.events import EventName
+from auth_server.audit.log import record
+from auth_server.protocol.resource import Resource
+from auth_server.resources.metadata import faults
+from auth_server.store.freshness import Freshness, Remembered
+from auth_server.store.store import Store
+from auth_server.store.transaction import Transaction
+
+
+class ResourceRefused(ValueError):
+    """The description makes no sense; `faults` has a sentence for each reason."""
+
+    def __init__(self, found: Sequence[str]) -> None:
+        super().__init__("; ".join(found))
+        self.faults = tuple(found)
+
+
+class Resources:
+    """The protected resources of this issuer."""
+
+    def __init__(self, store: Store, freshness: Freshness) -> None:
+        self._store = store
+        self._remembered: Remembered[None, Mapping[str, Resource]] = Remembered(store, freshness, lambda tx, _: tx.resources.all())
+
+    async def all(self) -> Mapping[str, Resource]:
+        """Return every resource by its identifier. No database when they are remembered and fresh.
+
+        Raises:
+            StoreUnavailable: the database did not answer.
+        """
+        return await self._remembered.get(None)
+
+    async def create(self, resource: Resource, *, actor: str = "operator") -> bool:
+        """Store a resource; False when the identifier is taken.
+
+        Raises:
+            ResourceRefused: the description makes no sense.
+        """
+        if found := faults(resource):
+            raise ResourceRefused(found)
+
+        def work(tx: Transaction) -> bool:
+            if not tx.resources.create(resource):
+                return False
+            tx.change_directory()
+            record(tx, EventName.RESOURCE_CREATED, actor=actor, detail={"resource": resource.identifier})
+            return True
+
+        return await self._store.run(work)
+
+    async def delete(self, identifier: str) -> bool:
+        """Delete a resource; False when there is none. Its tokens die with their lifetime."""
+
+        def work(tx: Transaction) -> bool:
+            if not tx.resources.delete(identifier):
+                return False
+            tx.change_directory()
+            record(tx, EventName.RESOURCE_DELETED, actor="operator", detail={"resource": identifier})
+            return True
+
+        return await self._store.run(work)

@@ -1,0 +1,107 @@
+"""Mint: sign first, then one short transaction that settles, then answer.
+
+Nothing is answered that did not commit. A signer that is down costs no refresh generation, and no signature is waited for while a row
+is locked. Where nothing is stored (client credentials) there is no transaction at all.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from auth_server.protocol.access_token import access_token_claims
+from auth_server.protocol.authorization import Authorization, StartFamily, UseFamily
+from auth_server.store.store import Store
+from auth_server.store.transaction import Transaction
+from auth_server.tokens.families import Families, NewFamily
+from auth_server.web.request_facts import RequestFacts
+from shared import jose, scope
+
+
+class Signer(Protocol):
+    """What signs: the time in the claims is read before the check that this replica may still sign."""
+
+    async def sign_at(self, build: Callable[[int], Mapping[str, object]], typ: str) -> str:
+        """Return the compact JWS of the claims that `build` makes from the time, seconds since the epoch.
+
+        Raises:
+            KeyUnavailable: this replica may not sign now.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAnswer:
+    """A token response (RFC 6749 section 5.1)."""
+
+    access_token: str = field(repr=False)
+    expires_in: int
+    scope: frozenset[str]
+    refresh_token: str | None = field(repr=False, default=None)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the members as they stand on the wire."""
+        members: dict[str, object] = {
+            "access_token": self.access_token,
+            "token_type": "Bearer",
+            "expires_in": self.expires_in,
+        }
+        if self.refresh_token is not None:
+            members["refresh_token"] = self.refresh_token
+        if self.scope:
+            members["scope"] = scope.format(self.scope)
+        return members
+
+
+class TokenIssuer:
+    """Turns authorizations into answers."""
+
+    def __init__(self, *, store: Store, signer: Signer, families: Families, issuer: str, lifetime: int) -> None:
+        self._store = store
+        self._signer = signer
+        self._families = families
+        self._issuer = issuer
+        self._lifetime = lifetime
+
+    async def issue(self, authorization: Authorization, facts: RequestFacts) -> TokenAnswer | None:
+        """Sign, settle, answer. None: the settlement found the family changed meanwhile; read and decide again.
+
+        Raises:
+            KeyUnavailable, StoreUnavailable: nothing was changed.
+        """
+        match authorization.settlement:
+            case None:
+                return await self._signed(authorization)
+            case StartFamily(sid):
+                return await self._with_new_family(authorization, sid, facts)
+            case UseFamily() as use:
+                return await self._with_used_family(authorization, use, facts)
+
+    async def _with_new_family(self, authorization: Authorization, sid: str | None, facts: RequestFacts) -> TokenAnswer:
+        family: NewFamily = self._families.draft()
+        authorization = replace(authorization, grant_id=family.grant_id)
+        answer = await self._signed(authorization)
+
+        def work(tx: Transaction) -> None:
+            self._families.start(tx, family, authorization, sid, facts)
+
+        await self._store.run(work)
+        return replace(answer, refresh_token=family.token.text)
+
+    async def _with_used_family(self, authorization: Authorization, use: UseFamily, facts: RequestFacts) -> TokenAnswer | None:
+        answer = await self._signed(authorization)
+        if not use.writes:
+            return replace(answer, refresh_token=use.presented)
+        text = await self._store.run(lambda tx: self._families.settle(tx, use, authorization, facts))
+        return None if text is None else replace(answer, refresh_token=text)
+
+    async def _signed(self, authorization: Authorization) -> TokenAnswer:
+        lifetime = min(self._lifetime, authorization.resource.access_token_lifetime or self._lifetime)
+
+        def build(issued_at: int) -> Mapping[str, object]:
+            return access_token_claims(
+                authorization, issuer=self._issuer, issued_at=issued_at, lifetime=lifetime, token_id=secrets.token_urlsafe(16)
+            )
+
+        return TokenAnswer(await self._signer.sign_at(build, jose.ACCESS_TOKEN_TYPE), lifetime, authorization.scope)

@@ -1,0 +1,157 @@
+"""One HTTP request, as a door sees it: lean, and with every bound on what a stranger may send."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from auth_server.protocol.errors import ApiError, InvalidRequest, RequestTooLarge
+from auth_server.protocol.form import FORM_MEDIA_TYPE, Form
+from auth_server.web.request_facts import RequestFacts
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+FACTS: Final = "sealwright.facts"
+BODY_SECONDS: Final = 10
+FORM_BYTES: Final = 64 * 1024
+JSON_BYTES: Final = 16 * 1024
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its body was whole."""
+
+
+class Request:
+    """One request. `facts` says who asks."""
+
+    __slots__ = ("_headers", "_receive", "_scope", "facts", "method")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self.method: str = scope["method"]
+        self.facts: RequestFacts = scope[FACTS]
+
+    def header(self, name: bytes) -> bytes | None:
+        """Return a header's value; None when absent. `name` is in lower case.
+
+        Raises:
+            InvalidRequest: it is there twice.
+        """
+        found = None
+        for key, value in self._headers:
+            if key == name:
+                if found is not None:
+                    raise InvalidRequest("a header that decides is repeated")
+                found = value
+        return found
+
+    @property
+    def query(self) -> bytes:
+        """Return the raw query string."""
+        query: bytes = self._scope["query_string"]
+        return query
+
+    def cookie(self, name: str) -> str | None:
+        """Return a cookie's value; None when absent or when it is there twice (somebody planted one)."""
+        wanted = name.encode("ascii") + b"="
+        found = [
+            part.strip()[len(wanted) :]
+            for key, value in self._headers
+            if key == b"cookie"
+            for part in value.split(b";")
+            if part.strip().startswith(wanted)
+        ]
+        return found[0].decode("latin-1") if len(found) == 1 else None
+
+    async def form(self, most: int = FORM_BYTES) -> Form:
+        """Read the form-encoded body of an OAuth endpoint.
+
+        Raises:
+            InvalidRequest: another content type, parameters in the address as well, or not a well-formed form.
+            RequestTooLarge: over `most` bytes, counted as they arrive.
+        """
+        media_type = (self.header(b"content-type") or b"").partition(b";")[0].strip().lower()
+        if media_type != FORM_MEDIA_TYPE.encode("ascii"):
+            raise InvalidRequest(f"the content type must be {FORM_MEDIA_TYPE}")
+        if self.query:
+            # A parameter in the address ends in logs and histories (RFC 6750 section 5.3, RFC 9700 section 4.3.2).
+            raise InvalidRequest("parameters belong in the body, not in the address")
+        return Form.parse(await self._body(most))
+
+    async def json(self, most: int = JSON_BYTES) -> dict[str, Any]:
+        """Read the JSON object of a first-party request.
+
+        Raises:
+            ApiError: 415 another content type, 400 not one JSON object with unique members, 413 over `most` bytes.
+        """
+        media_type = (self.header(b"content-type") or b"").partition(b";")[0].strip().lower()
+        if media_type != b"application/json":
+            raise ApiError(415, "unsupported_media_type", "the content type must be application/json")
+        try:
+            body = await self._body(most)
+        except RequestTooLarge as error:
+            raise ApiError(413, "request_too_large", error.description) from error
+        return parse_object(body)
+
+    async def _body(self, most: int) -> bytes:
+        length = self.header(b"content-length")
+        if length is not None and length.isdigit() and int(length) > most:
+            raise RequestTooLarge(f"the body is over {most} bytes")
+        message = await self._receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            body: bytes = message.get("body", b"")
+            return _bounded(body, most)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._rest(message, most)
+        except TimeoutError as error:
+            raise InvalidRequest(f"the body was not whole after {BODY_SECONDS} seconds") from error
+
+    async def _rest(self, message: MutableMapping[str, Any], most: int) -> bytes:
+        body = b""
+        while True:
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            body = _bounded(body + message.get("body", b""), most)
+            if not message.get("more_body"):
+                return body
+            message = await self._receive()
+
+
+def _bounded(body: bytes, most: int) -> bytes:
+    if len(body) > most:
+        raise RequestTooLarge(f"the body is over {most} bytes")
+    return body
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Read one JSON object with unique members.
+
+    Raises:
+        ApiError: 400 `invalid_request`.
+    """
+    refused = ApiError(400, "invalid_request", "the body must be one JSON object, in UTF-8, with each member once")
+    try:
+        value = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise refused from error
+    if not isinstance(value, dict):
+        raise refused
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is repeated")
+    return members
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

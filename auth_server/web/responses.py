@@ -1,0 +1,60 @@
+"""Answers, and how refusals are spelt (RFC 6749 sections 5.1 and 5.2)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from auth_server.protocol.errors import ApiError, InvalidClient, OAuthError
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+NO_STORE: Final[Headers] = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
+_JSON: Final = (b"content-type", b"application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole answer. `outcome` and `detail` are for the log: what became of the request, in words without secrets."""
+
+    status: int
+    body: bytes = field(repr=False, default=b"")
+    headers: Headers = ()
+    outcome: str = "ok"
+    detail: str | None = None
+
+
+def json_response(value: Mapping[str, Any], *, status: int = 200, headers: Headers = NO_STORE, outcome: str = "ok") -> Response:
+    """Answer with a JSON object."""
+    return Response(status, json.dumps(value, separators=(",", ":")).encode("ascii"), (_JSON, *headers), outcome)
+
+
+def oauth_error(error: OAuthError) -> Response:
+    """Answer with a refusal of the protocol."""
+    headers = NO_STORE
+    if isinstance(error, InvalidClient):
+        headers += ((b"www-authenticate", b'Basic realm="token", charset="UTF-8"'),)
+    if error.retry_after is not None:
+        headers += ((b"retry-after", str(error.retry_after).encode("ascii")),)
+    body = json.dumps({"error": error.error, "error_description": error.description}, separators=(",", ":")).encode("ascii")
+    return Response(error.status, body, (_JSON, *headers), error.error, error.detail or error.description)
+
+
+def api_error(error: ApiError) -> Response:
+    """Answer with a refusal of the first-party API."""
+    value: dict[str, Any] = {"error": error.error, "error_description": error.description}
+    if error.reasons:
+        value["reasons"] = list(error.reasons)
+    headers = NO_STORE
+    if error.retry_after is not None:
+        headers += ((b"retry-after", str(error.retry_after).encode("ascii")),)
+    return json_response(value, status=error.status, headers=headers, outcome=error.error)
+
+
+def unavailable(retry_after: int = 1) -> Response:
+    """Answer that something of ours is not there now; nothing was changed."""
+    value = {"error": "temporarily_unavailable", "error_description": "try again in a moment"}
+    retry = ((b"retry-after", str(retry_after).encode("ascii")),)
+    return json_response(value, status=503, headers=NO_STORE + retry, outcome="temporarily_unavailable")
