@@ -81,11 +81,11 @@ $(STAMP): requirements.lock pyproject.toml
 
 define SETUP
 set -eu
-complain() { printf 'make: %s\n' "$$@" >&2; exit 1; }
+complain() { printf 'setup: %s\n' "$$@" >&2; exit 1; }
 
 # A name on PATH proves nothing (version managers leave shims for what is not chosen): each candidate has to run.
 base=
-for name in $(BASE_PYTHON) python3.13 python3.12 python3.11 python3 python; do
+for name in $(or $(BASE_PYTHON),python3.13 python3.12 python3.11 python3 python); do
     if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then base=$$name; break; fi
 done
 
@@ -98,7 +98,8 @@ if command -v uv >/dev/null 2>&1; then
     uv pip sync --quiet --python $(PYTHON) --require-hashes --only-binary :all: --compile-bytecode requirements.lock
     uv pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --offline --editable .
 else
-    [ -n "$$base" ] || complain "no Python 3.11 or newer is on PATH (BASE_PYTHON=/path/to/python names one)"
+    [ -n "$$base" ] || complain "found no Python 3.11 or newer as $(or $(BASE_PYTHON),python3.13 .. python3.11 or python3)" \
+        "BASE_PYTHON=/path/to/python names one"
     "$$base" -c 'import venv, ensurepip' 2>/dev/null || complain "$$base has no venv module" \
         "on Debian or Ubuntu: apt-get install $$("$$base" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')"
     if absent || ! cmp -s requirements.lock $(VENV)/requirements.lock; then

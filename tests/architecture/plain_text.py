@@ -21,6 +21,8 @@ FORBIDDEN: Final = {
     ),
     "a document outsiders cannot see": re.compile(r"(\.\./|/)shared/desi" + "gn"),
 }
+# A migration is one long list of columns, written once; a test may tell a long story.
+UNBOUNDED_FUNCTIONS: Final = ("tests/", "auth_server/migrations/versions/")
 SKIPPED_FOLDERS: Final = frozenset(
     {".git", ".venv", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", "data"}
 )
@@ -56,13 +58,13 @@ def forbidden_words(root: Path) -> list[str]:
 
 
 def too_long(root: Path) -> list[str]:
-    """Return `path:line: what` for each Python file and, outside the tests, each function that is longer than its limit."""
+    """Return `path:line: what` for each Python file and, with few exceptions, each function that is longer than its limit."""
     found: list[str] = []
     for file in (file for file in tracked_files(root) if file.suffix == ".py"):
         path, source = file.relative_to(root).as_posix(), file.read_text(encoding="utf-8")
         if (lines := source.count("\n")) > MOST_LINES_OF_A_FILE:
             found.append(f"{path}:{MOST_LINES_OF_A_FILE}: a file of {lines} lines")
-        if not path.startswith("tests/"):
+        if not path.startswith(UNBOUNDED_FUNCTIONS):
             found += _long_functions(path, source)
     return found
 
