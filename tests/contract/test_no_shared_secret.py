@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
-import resource_server.settings
 
 import auth_server.settings
+import resource_server.settings
 from shared.settings import Setting
 from tests.containers.compose import Service, services
 from tests.containers.dockerfile import read_dockerfile
