@@ -1,0 +1,311 @@
+"""The living key source of one issuer: one thread that fetches, and callers that hardly ever wait.
+
+The thread is a daemon and serves synchronous and asynchronous callers alike, so no fetch ever runs on an event loop. Callers read
+`view`, one attribute, without a lock. Only a token with an unknown `kid` (or the very first one) waits: for one fetch that all such
+tokens share, at most a second after it may start, and at most a hundred of them at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from typing import Final, Protocol
+
+from resource_server.jwks.cache import KeyCache, Landing, Step, View
+from resource_server.jwks.discovery import Retrieved
+from resource_server.jwks.fetcher import FetchFailed
+from resource_server.jwks.key_policy import KeyPolicy
+from resource_server.jwks.state_file import StateFile, StateUnusable
+from resource_server.verifier.errors import KeysUnavailable
+
+WAIT_SECONDS: Final = 1.0
+MAX_WAITERS: Final = 100
+# The thread looks at the clock at least this often: its own sleep does not advance while a machine is suspended, the clock does.
+_LONGEST_SLEEP: Final = 60.0
+# Clocks may differ a little between the run that saved a set and this one.
+_FUTURE_TOLERANCE: Final = 60.0
+
+Tell = Callable[[str, str, Mapping[str, object]], None]
+
+
+class Retriever(Protocol):
+    """What asks the issuer: `discovery.IssuerKeys`, or a stand-in."""
+
+    def retrieve(self) -> Retrieved: ...
+
+    def forget(self) -> None: ...
+
+
+def boot_seconds() -> float:
+    """Return seconds of a clock that never goes back and, where the system has one, goes on while the machine is suspended."""
+    return time.clock_gettime(_CLOCK) if _CLOCK is not None else time.monotonic()
+
+
+_CLOCK: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def _call(method: weakref.WeakMethod[Callable[[], None]]) -> None:
+    alive = method()
+    if alive is not None:
+        alive()
+
+
+class KeySource:
+    """Keeps the keys of one issuer fresh. Makes no I/O before `start` or the first question.
+
+    Args:
+        tell: takes (level, event, fields) for the log.
+        clock: seconds that never go back; ages are counted on it.
+        wall_clock: seconds since the epoch, for the copy on disk alone.
+    """
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        cache: KeyCache,
+        *,
+        tell: Tell,
+        state_file: StateFile | None = None,
+        clock: Callable[[], float] = boot_seconds,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._retriever, self._cache, self._tell = retriever, cache, tell
+        self._state_file, self._clock, self._wall_clock = state_file, clock, wall_clock
+        self.view: View = cache.view
+        self.key_policy: KeyPolicy | None = None
+        self.last_failure: str | None = None
+        self.fetches = 0
+        self.failed_fetches = 0
+        self._restored = False
+        self._closed = False
+        self._degraded = False
+        self._begin()
+        if hasattr(os, "register_at_fork"):
+            # Threads do not live on in a forked child, and a lock may have been held by one of them.
+            begin = weakref.WeakMethod(self._begin)
+            os.register_at_fork(after_in_child=lambda: _call(begin))
+
+    def _begin(self) -> None:
+        self._condition = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._flight: Future[None] = Future()
+        self._waiters = 0
+        self._demanded_at: float | None = None
+        self._cache.in_flight = False
+
+    # For callers.
+
+    def start(self) -> None:
+        """Load the copy on disk and begin to fetch in the background. Returns at once; calling it again does nothing."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        with self._condition:
+            if self._closed or (self._thread is not None and self._thread.is_alive()):
+                return
+            self._restore()
+            self._cache.in_flight = False
+            self._thread = threading.Thread(target=self._run, name="resource-server-keys", daemon=True)
+            self._thread.start()
+
+    def attend(self, now: float) -> bool:
+        """Return whether the keys at hand may be used at `now`; see that somebody refreshes them."""
+        self.start()
+        view = self.view
+        degraded = now >= view.degraded_from
+        if degraded != self._degraded:
+            self._degraded = degraded
+            if degraded and view.key_set.keys:
+                self._tell("warning", "keys_degraded", {"cause": self.last_failure})
+        return now < view.unusable_from
+
+    def seek(self, key_id: str) -> None:
+        """Return when it is worth verifying (again), waiting for a fetch if need be.
+
+        Raises:
+            RevokedKey, UnknownKey, KeysUnavailable: see `cache.KeyCache`.
+        """
+        flight = self._board(key_id)
+        if flight is None:
+            return
+        try:
+            with suppress(FutureTimeout):
+                flight[0].result(flight[1])
+        finally:
+            self._leave()
+        self._settle(key_id, answered=flight[0].done())
+
+    async def aseek(self, key_id: str) -> None:
+        """Like `seek`, without blocking the event loop."""
+        flight = self._board(key_id)
+        if flight is None:
+            return
+        try:
+            # Not `wait_for`: that would cancel, on a timeout, a flight which others wait for as well.
+            await asyncio.wait({asyncio.wrap_future(flight[0])}, timeout=flight[1])
+        finally:
+            self._leave()
+        self._settle(key_id, answered=flight[0].done())
+
+    def warm(self, seconds: float) -> bool:
+        """Start, and wait up to `seconds` for the first usable keys. Returns whether there are any."""
+        deadline = time.monotonic() + seconds
+        self.start()
+        while not self.is_usable and (left := deadline - time.monotonic()) > 0:
+            with self._condition:
+                flight = self._flight
+            with suppress(FutureTimeout):
+                flight.result(left)
+        return self.is_usable
+
+    async def awarm(self, seconds: float) -> bool:
+        """Like `warm`, without blocking the event loop."""
+        deadline = time.monotonic() + seconds
+        self.start()
+        while not self.is_usable and (left := deadline - time.monotonic()) > 0:
+            with self._condition:
+                flight = self._flight
+            await asyncio.wait({asyncio.wrap_future(flight)}, timeout=left)
+        return self.is_usable
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether there are keys younger than H."""
+        return self._clock() < self.view.unusable_from and bool(self.view.key_set.keys)
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether the keys are older than M: they are used, but the issuer has not confirmed them in time."""
+        return self._clock() >= self.view.degraded_from
+
+    @property
+    def age_seconds(self) -> float | None:
+        """How old the keys are; None if there are none."""
+        confirmed_at = self.view.degraded_from - self._cache.healthy_for
+        return self._clock() - confirmed_at if self.view.key_set.keys else None
+
+    def close(self) -> None:
+        """Stop the thread; a fetch under way is left to end by its own time limit."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+
+    # Waiting.
+
+    def _board(self, key_id: str) -> tuple[Future[None], float] | None:
+        self.start()
+        with self._condition:
+            now = self._clock()
+            if self._cache.plan(key_id, now) is Step.USE:
+                return None
+            if self._waiters >= MAX_WAITERS or self._closed:
+                raise KeysUnavailable("too many requests wait for the issuer's keys")
+            patience = WAIT_SECONDS
+            if not self._cache.in_flight:
+                start_at = self._cache.demand_at(now)
+                patience += start_at - now
+                if self._demanded_at is None:
+                    self._demanded_at = start_at
+                    self._condition.notify_all()
+            self._waiters += 1
+            return self._flight, patience
+
+    def _leave(self) -> None:
+        with self._condition:
+            self._waiters -= 1
+
+    def _settle(self, key_id: str, *, answered: bool) -> None:
+        with self._condition:
+            self._cache.settle(key_id, self._clock(), answered=answered)
+
+    # The thread.
+
+    def _run(self) -> None:
+        condition = self._condition
+        while True:
+            with condition:
+                if not self._await_departure(condition):
+                    return
+                self._cache.depart(self._clock(), demanded=self._demanded_at is not None)
+                self._demanded_at = None
+            self._fly()
+
+    def _await_departure(self, condition: threading.Condition) -> bool:
+        while not self._closed and condition is self._condition:
+            now = self._clock()
+            departs_at = min(self._cache.refresh_at(now), self._demanded_at if self._demanded_at is not None else float("inf"))
+            if departs_at <= now:
+                return True
+            condition.wait(min(departs_at - now, _LONGEST_SLEEP))
+        return False
+
+    def _fly(self) -> None:
+        try:
+            retrieved = self._retriever.retrieve()
+        except FetchFailed as error:
+            self._arrive(error)
+            self._tell("warning", "keys_fetch_failed", {"cause": error.cause, "usable": self.is_usable})
+            return
+        landing = self._arrive(retrieved)
+        if landing is Landing.OLDER_EPOCH:
+            self._retriever.forget()
+            self._tell("warning", "keys_older_epoch", {"cause": self.last_failure})
+            return
+        self._note(landing)
+
+    def _arrive(self, outcome: Retrieved | FetchFailed) -> Landing | None:
+        landing = None
+        with self._condition:
+            if isinstance(outcome, FetchFailed):
+                self._cache.fail(self._clock(), outcome.retry_after)
+                self.last_failure = outcome.cause
+            else:
+                landing = self._cache.land(outcome.key_set, self._clock())
+                self.key_policy = outcome.key_policy
+                older = "the answer is older than the keys at hand (its epoch is lower, or missing)"
+                self.last_failure = older if landing is Landing.OLDER_EPOCH else None
+            self.view = self._cache.view
+            self.fetches += 1
+            self.failed_fetches += self.last_failure is not None
+            flight, self._flight = self._flight, Future()
+        flight.set_result(None)
+        return landing
+
+    def _note(self, landing: Landing | None) -> None:
+        key_set = self.view.key_set
+        if landing is Landing.ADOPTED:
+            self._tell(
+                "info", "keys_adopted", {"keys": len(key_set.keys), "epoch": key_set.epoch, "revoked": len(key_set.revoked)}
+            )
+            for key_id, why in key_set.skipped:
+                self._tell("warning", "key_skipped", {"kid": key_id, "cause": why})
+        if self._state_file is not None:
+            try:
+                self._state_file.save(key_set, self._wall_clock())
+            except OSError as error:
+                self._tell("warning", "keys_not_saved", {"cause": error.strerror or type(error).__name__})
+
+    def _restore(self) -> None:
+        if self._state_file is None or self._restored:
+            return
+        self._restored = True
+        try:
+            saved = self._state_file.load()
+        except StateUnusable as error:
+            self._tell("warning", "saved_keys_unusable", {"cause": str(error)})
+            return
+        if saved is None:
+            return
+        age = self._wall_clock() - saved.confirmed_at
+        if age < -_FUTURE_TOLERANCE:
+            # Its age cannot be told, so H could not be kept. What was revoked stays so.
+            age = self._cache.max_stale
+        self._cache.restore(saved.key_set, self._clock() - max(0.0, age))
+        self.view = self._cache.view
+        self._tell("info", "saved_keys_loaded", {"keys": len(saved.key_set.keys), "age_seconds": round(max(0.0, age))})

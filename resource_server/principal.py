@@ -1,0 +1,90 @@
+"""Who is calling, as a handler sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from resource_server.verifier.scopes import Requirement, names
+from resource_server.verifier.strict_json import FrozenObject
+from resource_server.verifier.token import VerifiedToken
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The verified caller of one request; frozen to its depth.
+
+    `raw` is the token itself, for passing on (RFC 8693) and nothing else; it is hidden in `repr`.
+    """
+
+    token: VerifiedToken
+    raw: str = field(repr=False)
+
+    @property
+    def sub(self) -> str:
+        """The person; or the client, where nobody signed in (see `is_person`)."""
+        return self.token.subject
+
+    @property
+    def client_id(self) -> str:
+        """The client that calls, for the person or for itself."""
+        return self.token.client_id
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What was granted; the empty set if nothing."""
+        return self.token.scopes
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The roles that the issuer shows to this API."""
+        return self.token.roles
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The groups that the issuer shows to this API."""
+        return self.token.groups
+
+    @property
+    def entitlements(self) -> frozenset[str]:
+        """The permissions that the issuer shows to this API."""
+        return self.token.entitlements
+
+    @property
+    def claims(self) -> FrozenObject:
+        """All claims. A `dict` that refuses to be changed: `dict(who.claims)` is a copy of your own."""
+        return self.token.claims
+
+    @property
+    def expires_at(self) -> int:
+        """When the token ends, in seconds since the epoch, without leeway."""
+        return self.token.expires_at
+
+    @property
+    def is_person(self) -> bool:
+        """Whether the token stands for somebody other than its client."""
+        return self.token.is_person
+
+    @property
+    def actor(self) -> FrozenObject | None:
+        """Who acts for `sub`, after a token exchange (RFC 8693 section 4.1)."""
+        actor: FrozenObject | None = self.token.claims.get("act")
+        return actor
+
+    def require(
+        self,
+        *scopes: str,
+        role: str | Iterable[str] | None = None,
+        permission: str | Iterable[str] | None = None,
+        person: bool = False,
+    ) -> None:
+        """Refuse the caller unless it has every scope, role and permission named.
+
+        Raises:
+            InsufficientScope, MissingRole, MissingPermission, PersonRequired: each a `TokenRefused` with status 403.
+            ValueError: nothing was asked for.
+        """
+        requirement = Requirement(names(scopes), roles=names(role), permissions=names(permission), person=person)
+        if requirement == Requirement():
+            raise ValueError("an empty list of rules is an error, not a pass")
+        requirement.check(self.token)

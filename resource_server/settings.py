@@ -1,0 +1,154 @@
+"""Settings of the notes service, and the only reader of the environment. Nothing here is secret.
+
+Adding a setting: one row in the table and one field in `Settings`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from resource_server.guard import Guard, log_event
+from resource_server.jwks.cache import HEALTHY_FACTOR
+from resource_server.jwks.fetcher import check_url
+from resource_server.jwks.source import Tell
+from resource_server.verifier.policy import MAX_LEEWAY
+from shared import jose
+from shared.settings import (
+    Loaded,
+    Setting,
+    SettingsError,
+    boolean,
+    is_loopback,
+    load,
+    masked,
+    seconds,
+    server_url,
+    text,
+    whole,
+    words,
+)
+
+PREFIX: Final = "RESOURCE_SERVER_"
+_YEAR: Final = 365 * 86_400.0
+_DRAIN_SECONDS: Final = 5.0
+
+
+def algorithms(value: str) -> tuple[str, ...]:
+    """Read an allow-list of signature algorithms."""
+    named = words(value)
+    if not named or not jose.ALGORITHMS.issuperset(named):
+        raise ValueError(f"must be one or more of {', '.join(sorted(jose.ALGORITHMS))}")
+    return named
+
+
+TABLE: Final = (
+    Setting("ISSUER", server_url, "http://localhost:8000", "what `iss` must equal, character by character"),
+    Setting("AUDIENCE", server_url, "http://localhost:8001", "what `aud` must hold: this API's resource identifier"),
+    Setting("HOST", text, None, "address to listen on", default_text="loopback: 127.0.0.1, and ::1 where there is one"),
+    Setting("PORT", whole(0, 65535), 8001, "port to listen on; 0 takes a free one"),
+    Setting(
+        "METADATA_URL",
+        server_url,
+        None,
+        "where to fetch, when the network name differs from the issuer",
+        default_text="from the issuer",
+    ),
+    Setting("INSECURE_HTTP", boolean, False, "allow plain http to a host that is not loopback (a private container network)"),
+    Setting("ALGORITHMS", algorithms, (jose.RS256,), "allow-list of signature algorithms"),
+    Setting("LEEWAY", whole(0, MAX_LEEWAY), MAX_LEEWAY, "seconds by which clocks may differ"),
+    Setting("JWKS_REFRESH", seconds(0.1, 86_400.0), 240.0, "seconds between two refreshes of the issuer's keys"),
+    Setting(
+        "MAX_STALE", seconds(0.1, _YEAR), 86_400.0, "seconds after which keys are not trusted without a word from the issuer"
+    ),
+    Setting("STATE_DIR", text, None, "folder where the last good keys are kept between restarts", default_text="none"),
+    Setting(
+        "DRAIN_SECONDS",
+        seconds(0.0, 300.0),
+        None,
+        "seconds between not being ready and not listening, when told to stop",
+        default_text="0 on loopback, else 5",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The effective settings; times in seconds. `host` None means loopback, by each of its addresses."""
+
+    issuer: str
+    audience: str
+    host: str | None
+    port: int
+    metadata_url: str | None
+    insecure_http: bool
+    algorithms: tuple[str, ...]
+    leeway: int
+    jwks_refresh: float
+    max_stale: float
+    state_dir: Path | None
+    drain_seconds: float
+    warnings: tuple[str, ...] = ()
+
+    def guard(self, on_event: Tell = log_event) -> Guard:
+        """Return a guard with these settings."""
+        return Guard(
+            issuer=self.issuer,
+            audience=self.audience,
+            algorithms=self.algorithms,
+            leeway=self.leeway,
+            metadata_url=self.metadata_url,
+            jwks_refresh=self.jwks_refresh,
+            max_stale=self.max_stale,
+            state_dir=self.state_dir,
+            on_event=on_event,
+            insecure_http=self.insecure_http,
+        )
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of `environ` (by default of this process).
+
+    Raises:
+        SettingsError: with every fault at once.
+    """
+    loaded = load(PREFIX, TABLE, os.environ if environ is None else environ, lambda path: Path(path).read_text(encoding="utf-8"))
+    faults = _find_faults(loaded.values)
+    if faults:
+        raise SettingsError(faults)
+    return _settings(loaded)
+
+
+def shown(settings: Settings) -> dict[str, str]:
+    """Return each setting's full name and its value, as text for people."""
+    return {PREFIX + row.name: masked(row, getattr(settings, row.name.lower())) for row in TABLE}
+
+
+def _settings(loaded: Loaded) -> Settings:
+    values: dict[str, Any] = {row.name.lower(): loaded.values[row.name] for row in TABLE}
+    if values["drain_seconds"] is None:
+        local = values["host"] is None or is_loopback(values["host"])
+        values["drain_seconds"] = 0.0 if local else _DRAIN_SECONDS
+    if values["state_dir"] is not None:
+        values["state_dir"] = Path(values["state_dir"])
+    return Settings(**values, warnings=loaded.warnings)
+
+
+def _find_faults(values: Mapping[str, Any]) -> list[str]:
+    faults = []
+    for name in ("ISSUER", "METADATA_URL"):
+        if values[name] is not None:
+            try:
+                check_url(values[name], insecure_http=values["INSECURE_HTTP"])
+            except ValueError as error:
+                faults.append(f"{PREFIX}{name}: {error}; on a private network set {PREFIX}INSECURE_HTTP=true")
+    healthy_for = HEALTHY_FACTOR * values["JWKS_REFRESH"]
+    if values["MAX_STALE"] < healthy_for:
+        faults.append(
+            f"{PREFIX}MAX_STALE ({values['MAX_STALE']:g} s) must be at least 1.25 x {PREFIX}JWKS_REFRESH ({healthy_for:g} s): "
+            "otherwise keys would be dropped between two refreshes"
+        )
+    return faults

@@ -1,0 +1,78 @@
+"""The compact serialization up to its header; the payload stays closed (RFC 7515 section 7.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from resource_server.verifier import strict_json
+from resource_server.verifier.errors import AlgorithmNotAllowed, ForbiddenHeader, MalformedToken, TokenTooLarge, WrongType
+from shared import base64url, jose
+
+MAX_KEY_ID_CHARACTERS: Final = 256
+
+
+class UnverifiedToken(NamedTuple):
+    """A compact JWS whose size and number of parts are acceptable. Nothing in it may be believed, and no function takes it for more."""
+
+    header: bytes
+    payload: bytes
+    signing_input: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the header says, in an acceptable form. It chooses nothing but which of the issuer's keys is tried."""
+
+    algorithm: str
+    key_id: str
+
+
+def split(compact: bytes) -> UnverifiedToken:
+    """Return the parts of a token.
+
+    Raises:
+        TokenTooLarge: more than 8 KiB, told before anything is copied or decoded.
+        MalformedToken: not exactly three parts, or a signature that is not canonical base64url.
+    """
+    if len(compact) > jose.MAX_COMPACT_BYTES:
+        raise TokenTooLarge
+    signing_input, dot, tail = compact.rpartition(b".")
+    header, second_dot, payload = signing_input.partition(b".")
+    if not dot or not second_dot or b"." in payload:
+        raise MalformedToken("not three parts")
+    try:
+        return UnverifiedToken(header, payload, signing_input, base64url.decode(tail))
+    except ValueError as error:
+        raise MalformedToken(f"signature: {error}") from error
+
+
+def parse_header(segment: bytes) -> Header:
+    """Return what an acceptable header says.
+
+    Raises:
+        MalformedToken: not canonical base64url of one strict JSON object, or `kid` is not a string of sane length.
+        ForbiddenHeader: `jwk`, `jku`, `x5c`, `x5u`, `crit`, `b64`, `zip` and their like.
+        AlgorithmNotAllowed: `alg` is not a string.
+        WrongType: `typ` is not `at+jwt` or `application/at+jwt`, in any case.
+
+    Source: RFC 9068 section 4, RFC 8725 sections 3.1, 3.10 and 3.11.
+    """
+    try:
+        members = strict_json.parse_object(base64url.decode(segment))
+    except ValueError as error:
+        raise MalformedToken(f"header: {error}") from error
+    forbidden = jose.FORBIDDEN_HEADER_MEMBERS & members.keys()
+    if forbidden:
+        raise ForbiddenHeader(f"header members {', '.join(sorted(forbidden))}")
+    algorithm = members.get("alg")
+    if type(algorithm) is not str:
+        raise AlgorithmNotAllowed("`alg` is missing or no string")
+    kind = members.get("typ")
+    if type(kind) is not str or kind.lower() not in jose.ACCESS_TOKEN_TYPES:
+        raise WrongType(f"got typ {kind!r}, expected {jose.ACCESS_TOKEN_TYPE!r}; an ID token is no access token")
+    key_id = members.get("kid")
+    if type(key_id) is not str or not 0 < len(key_id) <= MAX_KEY_ID_CHARACTERS:
+        raise MalformedToken("`kid` is missing, no string, or too long")
+    return Header(algorithm, key_id)

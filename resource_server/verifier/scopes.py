@@ -1,0 +1,113 @@
+"""What a route asks of a verified token beyond being good: scopes, roles, permissions, a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from resource_server.verifier.errors import InsufficientScope, MissingPermission, MissingRole, PersonRequired, TokenRefused
+from resource_server.verifier.token import VerifiedToken
+from shared import scope as scope_string
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A conjunction: every `scopes`, `roles` and `permissions`, and at least one of each `any_` set that is given.
+
+    An `any_` set is None where nothing is asked; an empty one would be a rule that nobody wrote, and is an error. `person` refuses
+    tokens that a client got for itself.
+
+    Raises:
+        ValueError: an empty name, an empty `any_` set, or a scope that no token can hold.
+    """
+
+    scopes: frozenset[str] = frozenset()
+    any_scope: frozenset[str] | None = None
+    roles: frozenset[str] = frozenset()
+    any_role: frozenset[str] | None = None
+    permissions: frozenset[str] = frozenset()
+    any_permission: frozenset[str] | None = None
+    person: bool = False
+
+    def __post_init__(self) -> None:
+        for alternatives in (self.any_scope, self.any_role, self.any_permission):
+            if alternatives is not None and not alternatives:
+                raise ValueError("an empty list of alternatives asks for nothing; leave it out")
+        if not all(scope_string.is_scope_token(scope) for scope in self.scopes | (self.any_scope or frozenset())):
+            raise ValueError("not a scope: a scope is printable ASCII without space, quotation mark and backslash")
+        named = self.roles | (self.any_role or frozenset()) | self.permissions | (self.any_permission or frozenset())
+        if "" in named:
+            raise ValueError("a role or permission has no name")
+
+    def check(self, token: VerifiedToken) -> None:
+        """Refuse a token that does not meet the requirement.
+
+        Raises:
+            InsufficientScope: with the scope that a client must ask for.
+            MissingRole, MissingPermission, PersonRequired: nothing the client could ask for would help.
+        """
+        _check_scopes(token, self.scopes, self.any_scope)
+        if self.person and not token.is_person:
+            raise PersonRequired("sub equals client_id: a client got this token for itself")
+        if self.roles or self.any_role is not None:
+            _check_names(MissingRole, token.roles, self.roles, self.any_role)
+        if self.permissions or self.any_permission is not None:
+            _check_names(MissingPermission, token.entitlements, self.permissions, self.any_permission)
+
+
+def require_scopes(token: VerifiedToken, *scopes: str) -> None:
+    """Refuse a token that lacks one of the scopes (InsufficientScope)."""
+    Requirement(scopes=_some(scopes)).check(token)
+
+
+def require_any_scope(token: VerifiedToken, *scopes: str) -> None:
+    """Refuse a token that has none of the scopes (InsufficientScope)."""
+    Requirement(any_scope=_some(scopes)).check(token)
+
+
+def require_roles(token: VerifiedToken, *roles: str) -> None:
+    """Refuse a token whose owner lacks one of the roles (MissingRole)."""
+    Requirement(roles=_some(roles)).check(token)
+
+
+def require_any_role(token: VerifiedToken, *roles: str) -> None:
+    """Refuse a token whose owner has none of the roles (MissingRole)."""
+    Requirement(any_role=_some(roles)).check(token)
+
+
+def require_permissions(token: VerifiedToken, *permissions: str) -> None:
+    """Refuse a token whose owner lacks one of the permissions (MissingPermission)."""
+    Requirement(permissions=_some(permissions)).check(token)
+
+
+def require_any_permission(token: VerifiedToken, *permissions: str) -> None:
+    """Refuse a token whose owner has none of the permissions (MissingPermission)."""
+    Requirement(any_permission=_some(permissions)).check(token)
+
+
+def names(value: str | Iterable[str] | None) -> frozenset[str]:
+    """Return the set that one name, several, or none spell: a lone string is one name, never its letters."""
+    if value is None:
+        return frozenset()
+    return frozenset({value}) if isinstance(value, str) else frozenset(value)
+
+
+def _some(given: tuple[str, ...]) -> frozenset[str]:
+    if not given:
+        raise ValueError("an empty list of rules is an error, not a pass")
+    return frozenset(given)
+
+
+def _check_scopes(token: VerifiedToken, every: frozenset[str], alternatives: frozenset[str] | None) -> None:
+    if not every <= token.scopes:
+        raise InsufficientScope(every, f"has {scope_string.format(token.scopes)!r}")
+    if alternatives is not None and alternatives.isdisjoint(token.scopes):
+        raise InsufficientScope(alternatives, f"has {scope_string.format(token.scopes)!r}, needs one of those")
+
+
+def _check_names(
+    refusal: type[TokenRefused], held: frozenset[str], every: frozenset[str], alternatives: frozenset[str] | None
+) -> None:
+    if not every <= held or (alternatives is not None and alternatives.isdisjoint(held)):
+        needed = sorted(every) or f"one of {sorted(alternatives or ())}"
+        raise refusal(f"has {sorted(held)}, needs {needed}")

@@ -1,0 +1,77 @@
+"""The verified token. Its type is the proof: only `verify()` makes one, by `seal`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from resource_server.verifier.strict_json import FrozenObject
+from shared import claims as names
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class VerifiedToken:
+    """An access token whose signature, type, issuer, audience, times and claims have all been checked.
+
+    `claims` is frozen to its depth. `roles`, `groups` and `entitlements` (permissions) are those of RFC 9068 section 2.2.3.1.
+    `valid_from` and `expires_at` are whole seconds since the epoch, without leeway.
+    """
+
+    claims: FrozenObject
+    key_id: str
+    scopes: frozenset[str]
+    valid_from: int
+
+    def __init__(self) -> None:
+        raise TypeError("only verify() makes a VerifiedToken")
+
+    @property
+    def subject(self) -> str:
+        """`sub`: the person, or the client itself where nobody signed in."""
+        subject: str = self.claims[names.SUBJECT]
+        return subject
+
+    @property
+    def client_id(self) -> str:
+        """The client that the token was issued to."""
+        client_id: str = self.claims[names.CLIENT_ID]
+        return client_id
+
+    @property
+    def expires_at(self) -> int:
+        """`exp`."""
+        expires_at: int = self.claims[names.EXPIRES_AT]
+        return expires_at
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """`roles`, or the empty set."""
+        return frozenset(self.claims.get(names.ROLES, ()))
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """`groups`, or the empty set."""
+        return frozenset(self.claims.get(names.GROUPS, ()))
+
+    @property
+    def entitlements(self) -> frozenset[str]:
+        """`entitlements`, or the empty set."""
+        return frozenset(self.claims.get(names.ENTITLEMENTS, ()))
+
+    @property
+    def is_person(self) -> bool:
+        """Whether somebody other than the client itself stands behind the token (RFC 9068 sections 2.2 and 5)."""
+        return self.subject != self.client_id
+
+
+_set: Final = object.__setattr__
+
+
+def seal(claims: FrozenObject, key_id: str, scopes: frozenset[str], valid_from: int) -> VerifiedToken:
+    """Return the proof that these claims were verified. For `verify()` alone; an architecture test looks for other callers."""
+    token: VerifiedToken = object.__new__(VerifiedToken)
+    _set(token, "claims", claims)
+    _set(token, "key_id", key_id)
+    _set(token, "scopes", scopes)
+    _set(token, "valid_from", valid_from)
+    return token

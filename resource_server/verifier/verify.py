@@ -1,0 +1,68 @@
+"""From bytes to a verified token, in five steps. The only function that makes one."""
+
+from __future__ import annotations
+
+from resource_server.verifier import compact as compact_form
+from resource_server.verifier import strict_json
+from resource_server.verifier.claims import check_claims, read_scopes
+from resource_server.verifier.errors import AlgorithmNotAllowed, MalformedToken
+from resource_server.verifier.key_set import KeySet
+from resource_server.verifier.policy import Policy
+from resource_server.verifier.signature import check_signature
+from resource_server.verifier.token import VerifiedToken, seal
+from shared import base64url
+
+
+def verify(compact: bytes, key_set: KeySet, policy: Policy, now: int) -> VerifiedToken:
+    """Return the verified token that `compact` is, or refuse it.
+
+    Total: any bytes give a token or a `TokenRefused`, and nothing else.
+
+    Args:
+        now: seconds since the epoch.
+
+    Raises:
+        TokenRefused: the class and its `reason` say why.
+
+    Source: RFC 9068 section 4, RFC 7515 section 5.2, RFC 8725.
+    """
+    # 1. Bounds and parts.
+    token = compact_form.split(compact)
+    # 2. The key: the header of a token whose signature was good is known whole, so it needs no second reading.
+    key = key_set.accepted_headers.get(token.header)
+    if key is None:
+        key = key_set.find(_checked_header(token.header, policy))
+    elif key.algorithm not in policy.algorithms:
+        raise AlgorithmNotAllowed(f"got alg {key.algorithm!r} (setting: algorithms)")
+    # 3. The signature, before the payload is opened.
+    check_signature(key, token.signing_input, token.signature)
+    if token.header not in key_set.accepted_headers:
+        key_set.remember(token.header, key)
+    # 4. The payload.
+    try:
+        claims = strict_json.parse_object(base64url.decode(token.payload))
+    except ValueError as error:
+        raise MalformedToken(f"payload: {error}") from error
+    # 5. The claims.
+    check_claims(claims, policy, now)
+    valid_from = claims["iat"]
+    if "nbf" in claims and claims["nbf"] > valid_from:
+        valid_from = claims["nbf"]
+    return seal(claims, key.key_id, read_scopes(claims["scope"]) if "scope" in claims else frozenset(), valid_from)
+
+
+def find_key_id(compact: bytes, policy: Policy) -> str:
+    """Return the `kid` of a token whose form and header are acceptable; nothing is verified.
+
+    Raises:
+        TokenRefused: what no key could make good.
+    """
+    return _checked_header(compact_form.split(compact).header, policy).key_id
+
+
+def _checked_header(segment: bytes, policy: Policy) -> compact_form.Header:
+    header = compact_form.parse_header(segment)
+    if header.algorithm not in policy.algorithms:
+        allowed = ", ".join(sorted(policy.algorithms))
+        raise AlgorithmNotAllowed(f"got alg {header.algorithm!r}, allowed: {allowed} (setting: algorithms)")
+    return header
