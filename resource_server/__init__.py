@@ -9,8 +9,9 @@ databases and the auth server's code. Importing it needs `PyJWT[crypto]` and no 
     who = guard.verify(token)
 """
 
-from resource_server.guard import Guard, Readiness
+from resource_server.guard import Guard
 from resource_server.principal import Principal
+from resource_server.readiness import Readiness
 from resource_server.verifier.errors import TokenRefused
 
 __all__ = ["Guard", "Principal", "Readiness", "TokenRefused"]

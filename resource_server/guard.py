@@ -2,60 +2,40 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import ssl
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from hashlib import sha256
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
+from resource_server.arguments import check_addresses, check_timing, metadata_address
 from resource_server.challenge import RefusalAnswer, answer
+from resource_server.events import log_event
 from resource_server.jwks.cache import HEALTHY_FACTOR, KeyCache
+from resource_server.jwks.clock import boot_seconds
 from resource_server.jwks.discovery import IssuerKeys
-from resource_server.jwks.fetcher import TOTAL_SECONDS, check_url, fetch
+from resource_server.jwks.fetcher import TOTAL_SECONDS, fetch
 from resource_server.jwks.key_policy import OwnTiming, find_violations
-from resource_server.jwks.source import KeySource, Tell, boot_seconds
+from resource_server.jwks.source import KeySource, Tell
 from resource_server.jwks.state_file import StateFile
 from resource_server.metadata import protected_resource_metadata
 from resource_server.principal import Principal
+from resource_server.readiness import Readiness
 from resource_server.verified_tokens import VerifiedTokens
 from resource_server.verifier.errors import MalformedToken, NoToken, TokenRefused, TokenTooLarge, UnknownKey
 from resource_server.verifier.policy import MAX_LEEWAY, MAX_LIFETIME, Policy
 from resource_server.verifier.token import VerifiedToken
 from resource_server.verifier.verify import find_key_id, verify
-from shared import jose, well_known
-from shared.settings import server_url
+from shared import jose
 
 if TYPE_CHECKING:
     from resource_server.adapters.asgi import AsgiApp, MiddlewareEntry
     from resource_server.adapters.starlette import Decorator
 
-_log: Final = logging.getLogger("resource_server")
-_LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _CACHED_TOKENS: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """Whether the guard can decide, and why not. `warnings` do not stand in the way. True and false like `ready`."""
-
-    ready: bool
-    reasons: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return self.ready
-
-
-def log_event(level: str, event: str, fields: Mapping[str, object]) -> None:
-    """Write an event to the logger `resource_server`; what a guard does if it is not told otherwise."""
-    _log.log(_LEVELS[level], "%s %s", event, " ".join(f"{name}={value!r}" for name, value in fields.items() if value is not None))
 
 
 class Guard:
@@ -101,12 +81,12 @@ class Guard:
     ) -> None:
         audiences = (audience,) if isinstance(audience, str) else tuple(audience)
         self.policy: Final = Policy(issuer, frozenset(audiences), frozenset(algorithms), leeway, max_lifetime)
-        _check_addresses(issuer, metadata_url, insecure_http=insecure_http)
-        _check_timing(jwks_refresh, max_stale)
+        check_addresses(issuer, metadata_url, insecure_http=insecure_http)
+        check_timing(jwks_refresh, max_stale)
         self.resource: Final = audiences[0]
         self._clock, self._monotonic, self._tell = clock, monotonic, on_event
         self._verified = VerifiedTokens(cached_tokens, leeway)
-        self._resource_metadata = _metadata_address(self.resource)
+        self._resource_metadata = metadata_address(self.resource)
         self._own_timing = OwnTiming(HEALTHY_FACTOR * jwks_refresh, leeway, max_stale, max_lifetime)
         self._was_ready = False
         keys = IssuerKeys(
@@ -298,30 +278,3 @@ def _as_bytes(token: str | bytes) -> bytes:
         # Before the digest: a refusal must cost less than the request.
         raise TokenTooLarge(f"{len(compact)} bytes")
     return compact
-
-
-def _check_addresses(issuer: str, metadata_url: str | None, *, insecure_http: bool) -> None:
-    for name, url in (("issuer", issuer), ("metadata_url", metadata_url)):
-        if url is None:
-            continue
-        try:
-            server_url(url)
-            check_url(url, insecure_http=insecure_http)
-        except ValueError as error:
-            raise ValueError(f"{name} {url!r}: {error}") from error
-
-
-def _check_timing(jwks_refresh: float, max_stale: float) -> None:
-    if not (isfinite(jwks_refresh) and jwks_refresh > 0):
-        raise ValueError("jwks_refresh must be a positive number of seconds")
-    longest = HEALTHY_FACTOR * jwks_refresh
-    if not (isfinite(max_stale) and max_stale >= longest):
-        raise ValueError(
-            f"max_stale must be at least 1.25 x jwks_refresh ({longest:g} s): otherwise keys would be dropped between two refreshes"
-        )
-
-
-def _metadata_address(resource: str) -> str | None:
-    parts = urlsplit(resource)
-    fit = parts.scheme in {"http", "https"} and parts.hostname and not parts.fragment and resource.isascii()
-    return well_known.protected_resource_url(resource) if fit else None

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from resource_server.guard import Guard, log_event
+from resource_server.events import log_event
+from resource_server.guard import Guard
 from resource_server.jwks.cache import HEALTHY_FACTOR
 from resource_server.jwks.fetcher import check_url
 from resource_server.jwks.source import Tell

@@ -23,6 +23,7 @@ from shared.settings import is_loopback
 TOTAL_SECONDS: Final = 5.0
 MAX_BYTES: Final = jose.MAX_JWKS_BYTES
 _READ_BYTES: Final = 16 * 1024
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 class FetchFailed(Exception):
@@ -82,20 +83,24 @@ def fetch(
     """
     try:
         check_url(url, insecure_http=insecure_http)
-        connection = _connect(urlsplit(url), clock() + total_seconds, clock, tls_context)
+        deadline = clock() + total_seconds
+        raw = _connect(urlsplit(url), deadline, clock, tls_context)
     except (OSError, ValueError) as error:
         raise FetchFailed(f"cannot connect: {error}") from error
     try:
-        return _exchange(connection, urlsplit(url), etag)
+        return _exchange(_BoundedSocket(raw, deadline, clock), urlsplit(url), etag)
     except TimeoutError as error:
         raise FetchFailed(f"not done within {total_seconds:g} s") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise FetchFailed(f"the exchange broke off: {error or type(error).__name__}") from error
+        raise FetchFailed(f"the exchange broke off: {type(error).__name__} {error}") from error
     finally:
-        connection.close()
+        raw.close()
 
 
-def _exchange(connection: http.client.HTTPConnection, parts: SplitResult, etag: str | None) -> Answer:
+def _exchange(bounded: _BoundedSocket, parts: SplitResult, etag: str | None) -> Answer:
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or _PORTS[parts.scheme])
+    connection.default_port = _PORTS[parts.scheme]  # so that `Host` names a port only where the address does
+    connection.sock = bounded
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Cache-Control": "no-cache", "Connection": "close"}
     if etag is not None:
         headers["If-None-Match"] = etag
@@ -135,11 +140,9 @@ def _retry_after(response: http.client.HTTPResponse) -> float | None:
 
 def _connect(
     parts: SplitResult, deadline: float, clock: Callable[[], float], tls_context: ssl.SSLContext | None
-) -> http.client.HTTPConnection:
+) -> socket.socket:
     host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    connection = http.client.HTTPConnection(host, port if parts.port else None)
-    raw = _open(host, port, deadline, clock)
+    raw = _open(host, parts.port or _PORTS[parts.scheme], deadline, clock)
     try:
         if parts.scheme == "https":
             raw.settimeout(_left(deadline, clock))
@@ -147,9 +150,7 @@ def _connect(
     except (OSError, ValueError):
         raw.close()
         raise
-    # http.client needs three methods of a socket; this object has them, and checks the deadline in each.
-    connection.sock = _BoundedSocket(raw, deadline, clock)
-    return connection
+    return raw
 
 
 def _open(host: str, port: int, deadline: float, clock: Callable[[], float]) -> socket.socket:
@@ -190,7 +191,7 @@ class _BoundedReader(io.RawIOBase):
 
 
 class _BoundedSocket:
-    """What `http.client` asks of a socket, with one deadline for all of it."""
+    """The three methods that `http.client` asks of a socket, with one deadline for all of them."""
 
     def __init__(self, raw: socket.socket, deadline: float, clock: Callable[[], float]) -> None:
         self._raw, self._deadline, self._clock = raw, deadline, clock
@@ -203,4 +204,4 @@ class _BoundedSocket:
         self._raw.sendall(sent)
 
     def close(self) -> None:
-        self._raw.close()
+        """Do nothing: `http.client` closes before the answer is read, and `fetch` closes afterwards."""

@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from resource_server.jwks.cache import KeyCache, Landing, Step, View
+from resource_server.jwks.clock import boot_seconds
 from resource_server.jwks.discovery import Retrieved
 from resource_server.jwks.fetcher import FetchFailed
 from resource_server.jwks.key_policy import KeyPolicy
@@ -41,14 +42,6 @@ class Retriever(Protocol):
     def retrieve(self) -> Retrieved: ...
 
     def forget(self) -> None: ...
-
-
-def boot_seconds() -> float:
-    """Return seconds of a clock that never goes back and, where the system has one, goes on while the machine is suspended."""
-    return time.clock_gettime(_CLOCK) if _CLOCK is not None else time.monotonic()
-
-
-_CLOCK: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 def _call(method: weakref.WeakMethod[Callable[[], None]]) -> None:
