@@ -10,6 +10,8 @@ import re
 import shutil
 import subprocess
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +35,42 @@ class Replayed:
 
     def run(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a command as the image would: its PATH, its variables, nothing of ours, an empty working folder."""
-        environment = self.environment | more | {"PATH": f"{self.python.parent}{os.pathsep}{os.environ['PATH']}"}
         work = self.root / "work"
         work.mkdir(exist_ok=True)
-        return subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False, timeout=60)
+        # Found by our own search: subprocess looks a bare name up on the PATH of this process, not on that of the image.
+        program = shutil.which(command[0], path=str(self.python.parent)) or command[0]
+        return subprocess.run(
+            [program, *command[1:]],
+            cwd=work,
+            env=self._environment_with(more),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def _environment_with(self, more: dict[str, str]) -> dict[str, str]:
+        return self.environment | more | {"PATH": f"{self.python.parent}{os.pathsep}{os.environ['PATH']}"}
+
+    @contextmanager
+    def serving(self, command: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run `command serve` until the block ends, once its own `health` says that it is ready.
+
+        Raises:
+            AssertionError: it ended by itself, or was not ready after 200 questions.
+        """
+        environment = self._environment_with(settings)
+        with (self.root / "log").open("wb") as log:
+            server = subprocess.Popen(
+                [self.python.parent / command, "serve"], cwd=self.root, env=environment, stdout=log, stderr=log
+            )
+        try:
+            ready = any(server.poll() is None and self.run(command, "health", **settings).returncode == 0 for _ in range(200))
+            assert ready, (self.root / "log").read_text(encoding="utf-8")
+            yield server
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
 
     def imports(self, module: str) -> bool:
         """Say whether the image's interpreter finds a module, with the code that is in the image on its path."""

@@ -3,8 +3,13 @@
 Installing from the locks asks a package index and takes half a minute, so these run where REQUIRE_ALL=1 says so (CI).
 """
 
+import contextlib
+import http.client
+import json
 import os
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,3 +86,50 @@ def test_nothing_is_written_beside_the_code(resource_image: Replayed) -> None:
 
     assert resource_image.files() == before
     assert any(file.startswith("app/shared/__pycache__/") for file in before)
+
+
+def test_a_token_of_one_image_opens_the_other_also_when_the_first_has_stopped(
+    auth_image: Replayed, resource_image: Replayed, tmp_path: Path
+) -> None:
+    """As in the compose file, the issuer is fetched under another name than the one in its tokens."""
+    issuer_port, api_port = _free_ports(2)
+    issuer, person = f"http://localhost:{issuer_port}", {"username": "alice", "password": "correct horse battery staple 7"}
+    auth_settings = {
+        "AUTH_SERVER_ISSUER": issuer,
+        "AUTH_SERVER_HOST": "127.0.0.1",
+        "AUTH_SERVER_PORT": str(issuer_port),
+        "AUTH_SERVER_DATA_DIR": str(tmp_path / "data"),
+        "AUTH_SERVER_CONFIG": str(ROOT / "docs" / "demo" / "config.toml"),
+    }
+    api_settings = {
+        "RESOURCE_SERVER_ISSUER": issuer,
+        "RESOURCE_SERVER_METADATA_URL": f"http://127.0.0.1:{issuer_port}",
+        "RESOURCE_SERVER_HOST": "127.0.0.1",
+        "RESOURCE_SERVER_PORT": str(api_port),
+    }
+    with auth_image.serving("auth-server", **auth_settings) as auth_server:
+        with resource_image.serving("resource-server", **api_settings):
+            created, _ = _call(issuer_port, "/api/registration", {**person, "email": "alice@example.com"})
+            signed_in, answer = _call(issuer_port, "/api/login", person)
+            before, claims = _call(api_port, "/me", token=answer["access_token"])
+            auth_server.terminate()
+            auth_server.wait(timeout=20)
+            after, _ = _call(api_port, "/me", token=answer["access_token"])
+
+    assert (created, signed_in, before, after) == (201, 200, 200, 200)
+    assert claims["iss"] == issuer
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as opened:
+        sockets = [opened.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [int(listener.getsockname()[1]) for listener in sockets]
+
+
+def _call(port: int, path: str, body: dict[str, str] | None = None, token: str | None = None) -> tuple[int, dict[str, Any]]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    headers = {"Content-Type": "application/json"} if body else {"Authorization": f"Bearer {token}"}
+    connection.request("POST" if body else "GET", path, json.dumps(body) if body else None, headers)
+    with contextlib.closing(connection):
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read() or b"{}")
