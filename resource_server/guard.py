@@ -116,13 +116,11 @@ class Guard:
         try:
             compact = _as_bytes(token)
             digest = sha256(compact).digest()
-            verified = self._find(digest)
-            if verified is None:
-                try:
-                    verified = self._verify(compact, digest)
-                except UnknownKey as unknown:
-                    self._source.seek(unknown.key_id)
-                    verified = self._verify(compact, digest)
+            try:
+                verified = self._verify(compact, digest)
+            except UnknownKey as unknown:
+                self._source.seek(unknown.key_id)
+                verified = self._verify(compact, digest)
         except TokenRefused as refusal:
             refusal.resource_metadata = self._resource_metadata
             raise
@@ -133,31 +131,25 @@ class Guard:
         try:
             compact = _as_bytes(token)
             digest = sha256(compact).digest()
-            verified = self._find(digest)
-            if verified is None:
-                try:
-                    verified = self._verify(compact, digest)
-                except UnknownKey as unknown:
-                    await self._source.aseek(unknown.key_id)
-                    verified = self._verify(compact, digest)
+            try:
+                verified = self._verify(compact, digest)
+            except UnknownKey as unknown:
+                await self._source.aseek(unknown.key_id)
+                verified = self._verify(compact, digest)
         except TokenRefused as refusal:
             refusal.resource_metadata = self._resource_metadata
             raise
         return Principal(verified, token if isinstance(token, str) else compact.decode("ascii"))
 
-    def _find(self, digest: bytes) -> VerifiedToken | None:
-        view = self._source.view
-        if self._monotonic() >= view.degraded_from and not self._source.attend(self._monotonic()):
-            return None
-        return self._verified.find(digest, view.generation, self._clock())
-
     def _verify(self, compact: bytes, digest: bytes) -> VerifiedToken:
-        view = self._source.view
-        if self._monotonic() >= view.unusable_from:
+        view, now = self._source.view, self._clock()
+        if self._monotonic() >= view.degraded_from and not self._source.attend():
             # Not even a known key may be used now; what no key could make good is refused all the same.
             raise UnknownKey("no usable key set", find_key_id(compact, self.policy))
-        verified = verify(compact, view.key_set, self.policy, int(self._clock()))
-        self._verified.add(digest, verified, view.generation)
+        verified = self._verified.find(digest, view.generation, now)
+        if verified is None:
+            verified = verify(compact, view.key_set, self.policy, int(now))
+            self._verified.add(digest, verified, view.generation)
         return verified
 
     # Living.

@@ -24,8 +24,8 @@ class VerifiedTokens:
         self._half = capacity // 2
         self._leeway = leeway
         self._keys_generation = -1
-        self._young: dict[bytes, tuple[VerifiedToken, int, int]] = {}
-        self._old: dict[bytes, tuple[VerifiedToken, int, int]] = {}
+        self._young: dict[bytes, VerifiedToken] = {}
+        self._old: dict[bytes, VerifiedToken] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -35,28 +35,27 @@ class VerifiedTokens:
         """Return the token, if it was verified under these very keys and its times hold at `now` (seconds since the epoch)."""
         if keys_generation != self._keys_generation:
             return None
-        if digest in self._young:
-            token, valid_from, valid_until = self._young[digest]
+        young, old = self._young, self._old  # either only ever grows, so what is found in it stays in it
+        if digest in young:
+            token = young[digest]
+        elif digest in old:
+            token = old[digest]
+            self.add(digest, token, keys_generation)
         else:
-            found = self._old.get(digest)
-            if found is None:
-                return None
-            self._insert(digest, found, keys_generation)
-            token, valid_from, valid_until = found
-        return token if valid_from <= now < valid_until else None
+            return None
+        return token if token.valid_from - self._leeway <= now < token.expires_at + self._leeway else None
 
     def add(self, digest: bytes, token: VerifiedToken, keys_generation: int) -> None:
         """Remember a token that was verified under these keys."""
-        if self._half:
-            entry = (token, token.valid_from - self._leeway, token.expires_at + self._leeway)
-            self._insert(digest, entry, keys_generation)
+        if keys_generation != self._keys_generation or len(self._young) >= self._half:
+            self._turn(keys_generation)
+        # Without the lock: one store into a dict is atomic, and an entry that lands in a dict just retired is merely forgotten early.
+        if keys_generation == self._keys_generation and self._half:
+            self._young[digest] = token
 
-    def _insert(self, digest: bytes, entry: tuple[VerifiedToken, int, int], keys_generation: int) -> None:
+    def _turn(self, keys_generation: int) -> None:
         with self._lock:
             if keys_generation > self._keys_generation:
-                self._keys_generation, self._young, self._old = keys_generation, {}, {}
-            elif keys_generation < self._keys_generation:
-                return
-            if len(self._young) >= self._half:
-                self._old, self._young = self._young, {}
-            self._young[digest] = entry
+                self._young, self._old, self._keys_generation = {}, {}, keys_generation
+            elif keys_generation == self._keys_generation and len(self._young) >= self._half:
+                self._young, self._old = {}, self._young

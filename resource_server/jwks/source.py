@@ -107,10 +107,10 @@ class KeySource:
             self._thread = threading.Thread(target=self._run, name="resource-server-keys", daemon=True)
             self._thread.start()
 
-    def attend(self, now: float) -> bool:
-        """Return whether the keys at hand may be used at `now`; see that somebody refreshes them."""
+    def attend(self) -> bool:
+        """Return whether the keys at hand may be used now; see that somebody refreshes them."""
         self.start()
-        view = self.view
+        view, now = self.view, self._clock()
         degraded = now >= view.degraded_from
         if degraded != self._degraded:
             self._degraded = degraded

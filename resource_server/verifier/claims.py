@@ -25,26 +25,20 @@ from resource_server.verifier.strict_json import FrozenObject
 from shared import claims as names
 from shared import scope as scope_string
 
-# Exact types: `bool` is no int here, and a list has become a tuple (of strings, always). `aud` has a rule of its own.
-_KINDS: Final[dict[str, type]] = {
-    names.ISSUER: str,
-    names.SUBJECT: str,
-    names.CLIENT_ID: str,
-    names.TOKEN_ID: str,
-    names.EXPIRES_AT: int,
-    names.ISSUED_AT: int,
-    names.NOT_BEFORE: int,
-    names.AUTH_TIME: int,
-    names.SCOPE: str,
-    names.ACR: str,
-    names.SESSION_ID: str,
-    names.GRANT_ID: str,
-    names.AMR: tuple,
-    names.ROLES: tuple,
-    names.GROUPS: tuple,
-    names.ENTITLEMENTS: tuple,
-    names.ACTOR: FrozenObject,
-}
+# Exact types: `bool` is no int here, and a plain tuple is what became of a list of strings.
+_OPTIONAL: Final[tuple[tuple[str, type], ...]] = (
+    (names.SCOPE, str),
+    (names.AUTH_TIME, int),
+    (names.ACR, str),
+    (names.AMR, tuple),
+    (names.SESSION_ID, str),
+    (names.GRANT_ID, str),
+    (names.ROLES, tuple),
+    (names.GROUPS, tuple),
+    (names.ENTITLEMENTS, tuple),
+    (names.NOT_BEFORE, int),
+    (names.ACTOR, FrozenObject),
+)
 _WORDS: Final = {str: "string", int: "whole number", tuple: "list of strings", FrozenObject: "object"}
 
 
@@ -59,51 +53,41 @@ def check_claims(claims: FrozenObject, policy: Policy, now: int) -> None:
 
     Source: RFC 9068 section 4, RFC 7519 section 4.1, RFC 8725 sections 3.8 to 3.12.
     """
-    for name in names.REQUIRED:
-        if name not in claims:
-            raise MissingClaim(f"no claim {name!r}")
-    for name, value in claims.items():
-        if name in _KINDS:
-            if type(value) is not _KINDS[name]:
-                raise BadClaim(f"claim {name!r} is no {_WORDS[_KINDS[name]]}")
-            if type(value) is tuple:
-                _check_strings(name, value)
-    if "" in (claims["sub"], claims["client_id"], claims["jti"]):
-        raise BadClaim("claim 'sub', 'client_id' or 'jti' is empty")
-    if claims["iss"] != policy.issuer:
-        raise WrongIssuer(f"got iss {claims['iss']!r}, expected {policy.issuer!r} (setting: issuer)")
-    _check_audience(claims, policy)
-    _check_times(claims, policy, now)
+    try:
+        subject, client_id, token_id = claims["sub"], claims["client_id"], claims["jti"]
+        issuer, audience, expires_at, issued_at = claims["iss"], claims["aud"], claims["exp"], claims["iat"]
+    except KeyError as missing:
+        raise MissingClaim(f"no claim {missing}") from missing
+    if not (type(subject) is type(client_id) is type(token_id) is str and subject and client_id and token_id):
+        raise BadClaim("claim 'sub', 'client_id' or 'jti' is empty or no string")
+    if type(issuer) is not str or issuer != policy.issuer:
+        raise WrongIssuer(f"got iss {issuer!r}, expected {policy.issuer!r} (setting: issuer)")
+    _check_audience(audience, policy)
+    for name, kind in _OPTIONAL:
+        if name in claims and type(claims[name]) is not kind:
+            raise BadClaim(f"claim {name!r} is no {_WORDS[kind]}")
+    _check_times(expires_at, issued_at, claims.get("nbf"), policy, now)
     if "cnf" in claims:
         raise BoundToken("the token carries `cnf` and was presented as a bearer token")
 
 
-def _check_strings(name: str, values: tuple[object, ...]) -> None:
-    for value in values:
-        if type(value) is not str:
-            raise BadClaim(f"an element of {name!r} is no string")
-
-
-def _check_audience(claims: FrozenObject, policy: Policy) -> None:
-    audience = claims["aud"]
+def _check_audience(audience: object, policy: Policy) -> None:
     if type(audience) is str:
         if audience in policy.audiences:
             return
     elif type(audience) is not tuple:
-        raise BadClaim("claim 'aud' is neither a string nor a list")
-    else:
-        _check_strings("aud", audience)
-        if not policy.audiences.isdisjoint(audience):
-            return
+        raise BadClaim("claim 'aud' is neither a string nor a list of strings")
+    elif not policy.audiences.isdisjoint(audience):
+        return
     raise WrongAudience(
         f"the token is for {audience!r}, this API is {sorted(policy.audiences)}: the client must request "
         f"resource={min(policy.audiences)} (setting: audience)"
     )
 
 
-def _check_times(claims: FrozenObject, policy: Policy, now: int) -> None:
-    expires_at = claims["exp"]
-    issued_at = claims["iat"]
+def _check_times(expires_at: object, issued_at: object, not_before: int | None, policy: Policy, now: int) -> None:
+    if type(expires_at) is not int or type(issued_at) is not int:
+        raise BadClaim("claim 'exp' or 'iat' is no whole number")
     late = now - expires_at
     if late >= policy.leeway:
         raise Expired(f"exp was {late} s ago, leeway {policy.leeway} s (setting: leeway; or a clock is off)")
@@ -115,10 +99,8 @@ def _check_times(claims: FrozenObject, policy: Policy, now: int) -> None:
         raise LifetimeTooLong(
             f"exp - iat is {expires_at - issued_at} s, expected 1 to {policy.max_lifetime} (setting: max_lifetime)"
         )
-    if "nbf" in claims:
-        not_before = claims["nbf"]
-        if not_before - now > policy.leeway:
-            raise NotYetValid(f"nbf is {not_before - now} s ahead, leeway {policy.leeway} s (setting: leeway; or a clock is off)")
+    if not_before is not None and not_before - now > policy.leeway:
+        raise NotYetValid(f"nbf is {not_before - now} s ahead, leeway {policy.leeway} s (setting: leeway; or a clock is off)")
 
 
 @lru_cache(maxsize=1024)

@@ -38,12 +38,12 @@ def split(compact: bytes) -> UnverifiedToken:
     """
     if len(compact) > jose.MAX_COMPACT_BYTES:
         raise TokenTooLarge
-    signing_input, dot, tail = compact.rpartition(b".")
-    header, second_dot, payload = signing_input.partition(b".")
-    if not dot or not second_dot or b"." in payload:
+    parts = compact.split(b".", 3)
+    if len(parts) != 3:
         raise MalformedToken("not three parts")
+    header, payload, tail = parts
     try:
-        return UnverifiedToken(header, payload, signing_input, base64url.decode(tail))
+        return UnverifiedToken(header, payload, compact[: -1 - len(tail)], base64url.decode(tail))
     except ValueError as error:
         raise MalformedToken(f"signature: {error}") from error
 

@@ -44,6 +44,12 @@ class FrozenObject(dict[str, Any]):
         return dict(self)
 
 
+class MixedList(tuple[Any, ...]):
+    """A JSON list that holds something else than strings; a list of strings alone becomes a plain tuple."""
+
+    __slots__ = ()
+
+
 # `FrozenObject` refuses its own; this one still works, and only this file uses it, before the value is let out.
 _set: Final[Callable[[FrozenObject, str, object], None]] = dict.__setitem__
 
@@ -107,7 +113,12 @@ def _freeze_members(members: FrozenObject, depth: int) -> None:
                 raise ValueError("an integer is too large")
         elif kind is list:
             # Setting an existing key while iterating is allowed: the dict does not change its size.
-            _set(members, name, _frozen_list(value, depth + 1))
+            for element in value:
+                if type(element) is not str:
+                    _set(members, name, _frozen_list(value, depth + 1))
+                    break
+            else:
+                _set(members, name, tuple(value))
         elif kind is FrozenObject:
             _freeze_nested(value, depth + 1)
 
@@ -121,13 +132,6 @@ def _freeze_nested(members: FrozenObject, depth: int) -> None:
 def _frozen_list(values: list[Any], depth: int) -> tuple[Json, ...]:
     if depth > MAX_DEPTH:
         raise ValueError("nested too deep")
-    for value in values:
-        if type(value) is not str:
-            return _frozen_mixture(values, depth)
-    return tuple(values)
-
-
-def _frozen_mixture(values: list[Any], depth: int) -> tuple[Json, ...]:
     for index, value in enumerate(values):
         kind = type(value)
         if kind is int and not -_MAX_INTEGER < value < _MAX_INTEGER:
@@ -136,7 +140,7 @@ def _frozen_mixture(values: list[Any], depth: int) -> tuple[Json, ...]:
             values[index] = _frozen_list(value, depth + 1)
         elif kind is FrozenObject:
             _freeze_nested(value, depth + 1)
-    return tuple(values)
+    return MixedList(values)
 
 
 def _check_strings(value: object) -> None:

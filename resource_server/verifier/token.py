@@ -21,6 +21,7 @@ class VerifiedToken:
     key_id: str
     scopes: frozenset[str]
     valid_from: int
+    expires_at: int
 
     def __init__(self) -> None:
         raise TypeError("only verify() makes a VerifiedToken")
@@ -36,12 +37,6 @@ class VerifiedToken:
         """The client that the token was issued to."""
         client_id: str = self.claims[names.CLIENT_ID]
         return client_id
-
-    @property
-    def expires_at(self) -> int:
-        """`exp`."""
-        expires_at: int = self.claims[names.EXPIRES_AT]
-        return expires_at
 
     @property
     def roles(self) -> frozenset[str]:
@@ -64,7 +59,7 @@ class VerifiedToken:
         return self.subject != self.client_id
 
 
-_set: Final = object.__setattr__
+_set: Final = object.__setattr__  # the dataclass is frozen for everybody else
 
 
 def seal(claims: FrozenObject, key_id: str, scopes: frozenset[str], valid_from: int) -> VerifiedToken:
@@ -74,4 +69,5 @@ def seal(claims: FrozenObject, key_id: str, scopes: frozenset[str], valid_from: 
     _set(token, "key_id", key_id)
     _set(token, "scopes", scopes)
     _set(token, "valid_from", valid_from)
+    _set(token, "expires_at", claims[names.EXPIRES_AT])
     return token

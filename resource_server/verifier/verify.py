@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from resource_server.verifier import compact as compact_form
-from resource_server.verifier import strict_json
 from resource_server.verifier.claims import check_claims, read_scopes
 from resource_server.verifier.errors import AlgorithmNotAllowed, MalformedToken
 from resource_server.verifier.key_set import KeySet
 from resource_server.verifier.policy import Policy
 from resource_server.verifier.signature import check_signature
+from resource_server.verifier.strict_json import parse_object
 from resource_server.verifier.token import VerifiedToken, seal
 from shared import base64url
 
@@ -27,20 +27,21 @@ def verify(compact: bytes, key_set: KeySet, policy: Policy, now: int) -> Verifie
     Source: RFC 9068 section 4, RFC 7515 section 5.2, RFC 8725.
     """
     # 1. Bounds and parts.
-    token = compact_form.split(compact)
+    header, payload, signing_input, signature = compact_form.split(compact)
     # 2. The key: the header of a token whose signature was good is known whole, so it needs no second reading.
-    key = key_set.accepted_headers.get(token.header)
+    key = key_set.accepted_headers.get(header)
+    is_new = key is None
     if key is None:
-        key = key_set.find(_checked_header(token.header, policy))
+        key = key_set.find(_checked_header(header, policy))
     elif key.algorithm not in policy.algorithms:
         raise AlgorithmNotAllowed(f"got alg {key.algorithm!r} (setting: algorithms)")
     # 3. The signature, before the payload is opened.
-    check_signature(key, token.signing_input, token.signature)
-    if token.header not in key_set.accepted_headers:
-        key_set.remember(token.header, key)
+    check_signature(key, signing_input, signature)
+    if is_new:
+        key_set.remember(header, key)
     # 4. The payload.
     try:
-        claims = strict_json.parse_object(base64url.decode(token.payload))
+        claims = parse_object(base64url.decode(payload))
     except ValueError as error:
         raise MalformedToken(f"payload: {error}") from error
     # 5. The claims.
