@@ -13,6 +13,8 @@ class EventName(StrEnum):
     ACCOUNT_DISABLED = "account.disabled"
     ACCOUNT_ENABLED = "account.enabled"
     ACCOUNT_UNLOCKED = "account.unlocked"
+    EMAIL_VERIFICATION_WANTED = "email.verification_wanted"
+    EMAIL_ALREADY_REGISTERED = "email.already_registered"
     PASSWORD_CHANGED = "password.changed"
     PASSWORD_REHASHED = "password.rehashed"
     LOGIN_SUCCEEDED = "login.succeeded"

@@ -32,6 +32,8 @@ _VERIFIED: Final = ACCOUNT.c.email_verified.is_(true())
 Index("uq_account_verified_email", ACCOUNT.c.email_key, unique=True, sqlite_where=_VERIFIED, postgresql_where=_VERIFIED)
 
 _BY_SUB: Final = select(ACCOUNT).where(ACCOUNT.c.sub == bindparam("key"))
+# NO KEY UPDATE: waits for whoever changes the account, not for those who only refer to it. SQLite has one writer and needs no lock.
+_LOCK: Final = _BY_SUB.with_for_update(key_share=True)
 _BY_USERNAME: Final = select(ACCOUNT).where(ACCOUNT.c.username_key == bindparam("key"))
 _BY_VERIFIED_EMAIL: Final = select(ACCOUNT).where(ACCOUNT.c.email_key == bindparam("key"), _VERIFIED)
 # A user name holds no `@` and an address always does, so one key can never mean two accounts.
@@ -130,6 +132,14 @@ class Accounts:
     def find(self, sub: str) -> Account | None:
         """Return an account, disabled ones too; None when there is none."""
         return _account_or_none(self._connection.execute(_BY_SUB, {"key": sub}).first())
+
+    def lock(self, sub: str) -> Account | None:
+        """Return an account as it is now and keep it so until this unit commits.
+
+        Whoever starts something because an account is in order, and whoever ends everything because it no longer is, both hold it:
+        otherwise a session could begin behind the back of the act that ends them all.
+        """
+        return _account_or_none(self._connection.execute(_LOCK, {"key": sub}).first())
 
     def find_by_username(self, username_key: str) -> Account | None:
         """Return the account with this user name."""

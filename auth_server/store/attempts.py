@@ -86,19 +86,20 @@ class Slowdown:
 class Counted:
     """The verdict on one guess.
 
-    `failures` counts it and all before it; `wait_ms` is how long a refused one has to wait; `blocked_until` is for
-    `Attempts.give_back`.
+    `failures` counts it and all before it, `refusals` those of them that were not let through; `wait_ms` is how long a refused one
+    has to wait; `blocked_until` is for `Attempts.give_back`.
     """
 
     admitted: bool
     failures: int
+    refusals: int
     wait_ms: int
     blocked_until: int
 
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """The verdict of a bucket. `refusals` counts those in a row; `wait_ms` is how long a refused one has to wait."""
+    """The verdict of a bucket. `refusals` counts those since it was empty; `wait_ms` is how long a refused one has to wait."""
 
     admitted: bool
     refusals: int
@@ -157,6 +158,7 @@ _COUNT: Final = _NEW_ATTEMPT.on_conflict_do_update(
 ).returning(
     ATTEMPT.c.admitted,
     ATTEMPT.c.failures,
+    (ATTEMPT.c.failures - ATTEMPT.c.admissions).label("refusals"),
     ATTEMPT.c.blocked_until,
     (_READY_AT - ATTEMPT.c.last_at).label("wait_ms"),
 )
@@ -185,7 +187,9 @@ _CHARGE: Final = _NEW_BUCKET.on_conflict_do_update(
             else_=RATE_BUCKET.c.empty_at,
         ),
         "last_at": _BUCKET_NOW,
-        "refusals": case((_FITS, 0), else_=RATE_BUCKET.c.refusals + 1),
+        "refusals": case(
+            (RATE_BUCKET.c.empty_at <= _BUCKET_NOW, 0), (_FITS, RATE_BUCKET.c.refusals), else_=RATE_BUCKET.c.refusals + 1
+        ),
         "admitted": _FITS,
     },
 ).returning(
@@ -222,7 +226,8 @@ class Attempts:
         values: dict[str, Any] = {"counter": key, "from": origin, "gate_ms": gate_ms, "free": slowdown.free}
         values |= {"first_ms": slowdown.first_ms, "longest_ms": slowdown.longest_ms, "yield_ms": slowdown.yield_ms}
         row = self._connection.execute(_COUNT, values).one()
-        return Counted(row.admitted, row.failures, 0 if row.admitted else max(row.wait_ms, 1), row.blocked_until)
+        wait_ms = 0 if row.admitted else max(row.wait_ms, 1)
+        return Counted(row.admitted, row.failures, row.refusals, wait_ms, row.blocked_until)
 
     def give_back(self, key: bytes, counted: Counted) -> None:
         """Take back an admitted guess that was not looked at after all."""

@@ -58,7 +58,9 @@ _GRANT: Final = (
     upsert(ACCOUNT_ROLE)
     .from_select(
         ["sub", "role"],
-        select(ACCOUNT.c.sub, ROLE.c.name).where(ACCOUNT.c.sub == bindparam("key"), ROLE.c.name == bindparam("role_name")),
+        select(ACCOUNT.c.sub, ROLE.c.name)
+        .select_from(ACCOUNT.join(ROLE, ROLE.c.name == bindparam("role_name")))
+        .where(ACCOUNT.c.sub == bindparam("key")),
     )
     .on_conflict_do_nothing()
     .returning(ACCOUNT_ROLE.c.role)

@@ -58,7 +58,7 @@ async def test_a_refused_guess_is_counted_and_moves_no_delay(any_store: Store, c
 
     refused = [await any_store.run(guess()) for _ in range(3)]
 
-    assert [(one.failures, one.wait_ms) for one in refused] == [(6, 600), (7, 600), (8, 600)]
+    assert [(one.failures, one.refusals, one.wait_ms) for one in refused] == [(6, 1, 600), (7, 2, 600), (8, 3, 600)]
 
 
 async def test_at_the_longest_delay_the_place_of_the_last_guess_lets_others_go_first(any_store: Store, clock: FakeClock) -> None:
