@@ -51,6 +51,10 @@ class Login:
         self._limits = limits
         self._sessions = sessions
 
+    def use_device_key(self, device_key: bytes) -> None:
+        """Take over the secret of `GuessLimits`, once it is unsealed."""
+        self._limits.use_device_key(device_key)
+
     async def sign_in(self, username_or_email: str, password: str, facts: RequestFacts) -> SignedIn:
         """Check a password and start a session.
 
@@ -59,6 +63,7 @@ class Login:
 
         Raises:
             ApiError: 401 `invalid_credentials`, whatever the cause; 429 `slow_down`; 503 `overloaded`.
+            KeyUnavailable: the server's secrets are not unsealed.
             StoreUnavailable: the database did not answer.
         """
         # 1. Who would that be?

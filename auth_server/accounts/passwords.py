@@ -11,16 +11,17 @@ import importlib
 import re
 import secrets
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from auth_server.accounts.password_pool import PasswordPool
 from auth_server.protocol.errors import ApiError
 
-T = TypeVar("T")
+__all__ = ["Argon2Cost", "PasswordPool", "Passwords"]
 
 MIN_LENGTH: Final = 15
 # With a second factor eight would do; nothing may be configured below that.
@@ -36,13 +37,6 @@ _SCORED_LENGTH: Final = 72
 _SCORED_PART: Final = 24
 # Shorter names occur in honest passwords by chance.
 _SHORTEST_NAME: Final = 4
-
-
-class Runs(Protocol):
-    """Runs a piece of work off the event loop."""
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """Run it and return what it returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +61,9 @@ class Passwords:
         ValueError: `min_length` is below 8.
     """
 
-    def __init__(self, pool: Runs, *, issuer: str = "", min_length: int = MIN_LENGTH, cost: Argon2Cost | None = None) -> None:
+    def __init__(
+        self, pool: PasswordPool, *, issuer: str = "", min_length: int = MIN_LENGTH, cost: Argon2Cost | None = None
+    ) -> None:
         if min_length < LOWEST_MIN_LENGTH:
             raise ValueError(f"the least length of a password is never below {LOWEST_MIN_LENGTH}")
         cost = cost or Argon2Cost()

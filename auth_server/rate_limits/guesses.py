@@ -18,6 +18,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
+from auth_server.protocol.errors import KeyUnavailable
 from auth_server.rate_limits.addresses import place_of
 from auth_server.rate_limits.known_devices import KnownDevices
 from auth_server.store.attempts import Counted, Slowdown
@@ -25,6 +26,7 @@ from auth_server.store.transaction import Transaction
 from auth_server.web.request_facts import RequestFacts
 
 _CIRCUIT: Final = "circuit"
+_LEAST_KEY_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +75,38 @@ class Verdict:
 
 
 class GuessLimits:
-    """Counts guesses at secrets. `device_key` is a secret of the server: it marks known devices and hides the counters' keys."""
+    """Counts guesses at secrets. It needs a secret of the server, which marks known devices and hides the counters' keys.
 
-    def __init__(self, device_key: bytes, policy: GuessPolicy | None = None) -> None:
-        if len(device_key) < 32:
-            raise ValueError("the device key must have at least 32 bytes")
-        self._key = device_key
+    Args:
+        device_key: that secret, at least 32 bytes; None when it is unsealed later (`use_device_key`). Without it nothing is admitted.
+    """
+
+    def __init__(self, device_key: bytes | None = None, policy: GuessPolicy | None = None) -> None:
         self._policy = policy or GuessPolicy()
-        self._devices = KnownDevices(device_key)
+        self._key: bytes | None = None
+        if device_key is not None:
+            self.use_device_key(device_key)
+
+    def use_device_key(self, device_key: bytes) -> None:
+        """Take over the secret. With another one, devices are no longer known and counters start anew.
+
+        Raises:
+            ValueError: it is shorter than 32 bytes.
+        """
+        if len(device_key) < _LEAST_KEY_BYTES:
+            raise ValueError(f"the device key must have at least {_LEAST_KEY_BYTES} bytes")
+        self._key = device_key
 
     def admit(self, tx: Transaction, whose: str, facts: RequestFacts) -> Verdict:
         """Count a guess and say whether it may go on. The transaction must commit whatever the verdict is.
 
         Args:
             whose: `sub` of the account, or what was typed when there is none.
+
+        Raises:
+            KeyUnavailable: the server's secret is not unsealed.
         """
-        device = self._devices.recognise(facts.known_device, whose, tx.clock.now())
+        device = self._devices().recognise(facts.known_device, whose, tx.clock.now())
         if device is not None:
             return self._admit_known(tx, self._digest("device", device.hex() + whose))
         return self._admit_unknown(tx, self._digest("secret", whose), self._digest("place", place_of(facts.address)))
@@ -110,7 +128,7 @@ class GuessLimits:
 
     def device_cookie(self, facts: RequestFacts, sub: str, now: int) -> str:
         """Return the known-device cookie's value after a sign-in."""
-        return self._devices.remember(facts.known_device, sub, now)
+        return self._devices().remember(facts.known_device, sub, now)
 
     def _admit_known(self, tx: Transaction, counter: bytes) -> Verdict:
         counted = tx.attempts.count(counter, self._policy.slowdown, origin=b"")
@@ -141,8 +159,16 @@ class GuessLimits:
         if place is not None:
             tx.attempts.give_back_charge(place, interval_ms=self._policy.place_interval_ms)
 
+    def _devices(self) -> KnownDevices:
+        return KnownDevices(self._secret())
+
+    def _secret(self) -> bytes:
+        if self._key is None:
+            raise KeyUnavailable("the secret that marks known devices is not unsealed")
+        return self._key
+
     def _digest(self, kind: str, value: str) -> bytes:
-        return hmac.digest(self._key, f"{kind}\0{value}".encode("utf-8", "surrogatepass"), "sha256")
+        return hmac.digest(self._secret(), f"{kind}\0{value}".encode("utf-8", "surrogatepass"), "sha256")
 
 
 def _verdict(counted: Counted, gate: str, counter: bytes) -> Verdict:

@@ -27,8 +27,8 @@ _SEPARATOR: Final = "~"
 class KnownDevices:
     """Writes and reads the cookie."""
 
-    def __init__(self, device_key: bytes) -> None:
-        self._key = device_key
+    def __init__(self, key: bytes) -> None:
+        self._key = key
 
     def recognise(self, cookie: str | None, sub: str, now: int) -> bytes | None:
         """Return the device number that this account was given, or None. Equal work whether or not there is such an account."""
