@@ -25,10 +25,10 @@ setup: $(STAMP) ## Make the environment in .venv, with both servers' commands in
 	@:
 
 run: $(STAMP) ## Start both servers on SQLite with a demo user; Ctrl-C stops them
-	@$(PYTHON) docs/demo/run.py
+	@$(PYTHON) -m docs.demo.run
 
 demo: $(STAMP) ## Walk the whole flow on free ports, print what happened, exit 0 if all of it held
-	@$(PYTHON) docs/demo/walk.py
+	@$(PYTHON) -m docs.demo.walk
 
 test: $(STAMP) ## Run the tests (ARGS="-k word", WORKERS=2); REQUIRE_ALL=1 fails where a service is missing
 	$(PYTHON) -m pytest $(if $(WORKERS),-n $(WORKERS)) $(ARGS)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -32,9 +32,17 @@ _ACCESS: Final = logging.getLogger("auth_server.access")
 class Application:
     """Gives each request its facts, each answer its headers, and each outcome its log line."""
 
-    def __init__(self, services: Services, *, doors: tuple[Door, ...] | None = None, runs_jobs: bool = True) -> None:
+    def __init__(
+        self,
+        services: Services,
+        *,
+        doors: tuple[Door, ...] | None = None,
+        runs_jobs: bool = True,
+        on_start: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
         self._services = services
         self._runs_jobs = runs_jobs
+        self._on_start = on_start
         served = doors or (*all_endpoints(services), *all_doors(services), *self._shared_management())
         self._app = Starlette(routes=[Route(door.path, door) for door in served], lifespan=self._lifespan)
         self._app.router.default = _NotFound()
@@ -93,6 +101,8 @@ class Application:
             yield
             return
         await self._services.start()
+        if self._on_start is not None:
+            await self._on_start()
         runner = JobRunner(all_jobs(self._services))
         runner.start()
         try:
@@ -110,7 +120,9 @@ class _NotFound:
 
 
 _NOT_FOUND: Final = json_response({"error": "not_found", "error_description": "there is nothing here"}, status=404)
-_SERVER_ERROR: Final = json_response({"error": "server_error", "error_description": "the server failed; nothing was granted"}, status=500)
+_SERVER_ERROR: Final = json_response(
+    {"error": "server_error", "error_description": "the server failed; nothing was granted"}, status=500
+)
 
 
 async def _send(send: Send, response: Response) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from auth_server.accounts.administration import Administration
 from auth_server.accounts.login import Login
-from auth_server.accounts.passwords import PasswordPool, Passwords
+from auth_server.accounts.password_pool import PasswordPool
+from auth_server.accounts.passwords import Argon2Cost, Passwords
 from auth_server.accounts.registration import Registration
 from auth_server.clients.service import Clients
 from auth_server.health import Health
@@ -20,10 +22,11 @@ from auth_server.keys.keyring import Keyring
 from auth_server.keys.lifecycle import RotationPolicy
 from auth_server.keys.rotation import Rotation
 from auth_server.keys.sealing import KeyEncryptionKeys
-from auth_server.keys.server_secrets import ServerSecrets
+from auth_server.keys.server_secrets import KNOWN_DEVICE, REFRESH_MAC, ServerSecrets
 from auth_server.protocol.directory import Directory
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.protocol.refresh import RefreshPolicy
+from auth_server.rate_limits.guesses import GuessLimits, GuessPolicy
 from auth_server.resources.service import Resources
 from auth_server.revocation.feed import Feed
 from auth_server.roles.service import Roles
@@ -58,6 +61,7 @@ class Services:
     roles: Roles
     role_permissions: Remembered[None, Mapping[str, frozenset[str]]]
     sessions: Sessions
+    guess_limits: GuessLimits
     password_pool: PasswordPool
     registration: Registration
     administration: Administration
@@ -94,13 +98,109 @@ class Services:
         Raises:
             KeyUnavailable: they lie under a key encryption key that is not ours.
         """
-        mac = await self.server_secrets.load("refresh-mac")
+        mac = await self.server_secrets.load(REFRESH_MAC)
         self.mac_keys.replace(mac.current_id, mac.values)
-        device = await self.server_secrets.load("known-device")
-        self.login.use_device_key(device.current)
+        device = await self.server_secrets.load(KNOWN_DEVICE)
+        self.guess_limits.use_device_key(device.current)
 
     def close(self) -> None:
         """Let go of threads, keys and connections."""
         self.password_pool.close()
         self.keyring.close()
         self.store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What the domains stand on."""
+
+    settings: Settings
+    store: Store
+    freshness: Freshness
+    feed: Feed
+    custodians: Mapping[str, Custodian]
+    key_encryption_keys: KeyEncryptionKeys
+
+
+def build_services(
+    settings: Settings, *, store: Store | None = None, argon2: Argon2Cost | None = None, guesses: GuessPolicy | None = None
+) -> Services:
+    """Choose and connect the implementations; the database is not touched yet.
+
+    Args:
+        store, argon2, guesses: tests put a virtual clock, cheap hashes and other limits here.
+
+    Raises:
+        KeyFileRefused: the file of key encryption keys cannot be trusted or read.
+        ValueError: a key encryption key is malformed.
+    """
+    ground = _ground(settings, store or Store(open_engines(parse_database_url(settings.database_url))))
+    policy = RotationPolicy(settings.key_policy, settings.key_rotation_period)
+    rotation = Rotation(store=ground.store, custodians=ground.custodians, policy=policy)
+    keyring = Keyring(store=ground.store, clock=ground.store.clock, custodians=ground.custodians, policy=policy)
+    mac_keys = MacKeys()
+    families = Families(
+        mac_keys=mac_keys,
+        policy=_refresh_policy(settings),
+        feed=ground.feed,
+        session_idle_lifetime=settings.session_idle_lifetime,
+    )
+    issuer = TokenIssuer(
+        store=ground.store,
+        signer=keyring,
+        families=families,
+        issuer=settings.issuer,
+        lifetime=int(settings.key_policy.access_token_lifetime),
+    )
+    return _with_people(ground, argon2, guesses)(
+        settings=settings,
+        store=ground.store,
+        freshness=ground.freshness,
+        feed=ground.feed,
+        rotation=rotation,
+        keyring=keyring,
+        server_secrets=ServerSecrets(store=ground.store, key_encryption_keys=ground.key_encryption_keys),
+        mac_keys=mac_keys,
+        families=families,
+        refresh_policy=_refresh_policy(settings),
+        token_issuer=issuer,
+        clients=Clients(ground.store, ground.freshness, ground.feed),
+        resources=Resources(ground.store, ground.freshness),
+        health=Health(ground.store, keyring),
+    )
+
+
+def _ground(settings: Settings, store: Store) -> _Ground:
+    texts = settings.key_encryption_keys or load_or_create(settings.data_dir)
+    keys = KeyEncryptionKeys.from_texts(texts)
+    custodians = all_custodians(issuer=settings.issuer, key_encryption_keys=keys)
+    return _Ground(settings, store, Freshness(store), Feed(settings.key_policy), custodians, keys)
+
+
+def _with_people(ground: _Ground, argon2: Argon2Cost | None, guesses: GuessPolicy | None) -> Callable[..., Services]:
+    """Return `Services` with everything about people filled in."""
+    settings, store, feed = ground.settings, ground.store, ground.feed
+    pool = PasswordPool()
+    passwords = Passwords(pool, issuer=settings.issuer, cost=argon2)
+    limits = GuessLimits(policy=guesses)
+    sessions = Sessions(store=store, feed=feed, idle_lifetime=settings.session_idle_lifetime, lifetime=settings.session_lifetime)
+    return partial(
+        Services,
+        roles=Roles(store=store, feed=feed),
+        role_permissions=Remembered(store, ground.freshness, lambda tx, _: tx.roles.all()),
+        sessions=sessions,
+        guess_limits=limits,
+        password_pool=pool,
+        registration=Registration(store=store, passwords=passwords, mode=settings.registration),
+        administration=Administration(store=store, passwords=passwords, limits=limits, feed=feed),
+        login=Login(store=store, passwords=passwords, limits=limits, sessions=sessions),
+    )
+
+
+def _refresh_policy(settings: Settings) -> RefreshPolicy:
+    return RefreshPolicy(
+        quiet_window=settings.refresh_quiet_window,
+        retry_grace=settings.refresh_retry_grace,
+        idle_lifetime=settings.refresh_idle_lifetime,
+        lifetime=settings.refresh_lifetime,
+    )

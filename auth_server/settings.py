@@ -93,7 +93,9 @@ TABLE: Final = (
     Setting("REFRESH_LIFETIME", _seconds(1, 3650 * _DAY), 90 * _DAY, "a family is over after this long in any case"),
     Setting("SESSION_IDLE_LIFETIME", _seconds(1, 3650 * _DAY), _DAY, "a sign-in session that is not used this long is over"),
     Setting("SESSION_LIFETIME", _seconds(1, 3650 * _DAY), 30 * _DAY, "a sign-in session is over after this long in any case"),
-    Setting("LOG_LEVEL", read.choice("debug", "info", "warning", "error"), "info", "least level of the log lines on standard output"),
+    Setting(
+        "LOG_LEVEL", read.choice("debug", "info", "warning", "error"), "info", "least level of the log lines on standard output"
+    ),
 )
 
 
@@ -155,7 +157,9 @@ def effective(environ: Mapping[str, str] | None = None) -> list[tuple[str, str, 
     """
     loaded = _loaded(os.environ if environ is None else environ)
     _checked(loaded)
-    return [(PREFIX + row.name, read.masked(row, loaded.values[row.name]), row.name in loaded.given, row.meaning) for row in TABLE]
+    return [
+        (PREFIX + row.name, read.masked(row, loaded.values[row.name]), row.name in loaded.given, row.meaning) for row in TABLE
+    ]
 
 
 def _loaded(environ: Mapping[str, str]) -> Loaded:
@@ -208,10 +212,14 @@ def _key_policy(value: Mapping[str, Any]) -> KeyPolicy:
 
 
 def _faults(settings: Settings) -> list[str]:
-    faults = [f"the timings of the keys do not fit: {fault}" for fault in settings.key_policy.issuer_faults(settings.key_rotation_period)]
+    faults = [
+        f"the timings of the keys do not fit: {fault}"
+        for fault in settings.key_policy.issuer_faults(settings.key_rotation_period)
+    ]
     if not settings.is_sqlite and not settings.key_encryption_keys:
         faults.append(
-            f"{PREFIX}KEY_ENCRYPTION_KEYS must be given with PostgreSQL, so that replicas agree; make one with: auth-server key generate-encryption-key"
+            f"{PREFIX}KEY_ENCRYPTION_KEYS must be given with PostgreSQL, so that replicas agree;"
+            " auth-server key generate-encryption-key makes one"
         )
     if settings.refresh_idle_lifetime > settings.refresh_lifetime:
         faults.append(f"{PREFIX}REFRESH_IDLE_LIFETIME must be at most {PREFIX}REFRESH_LIFETIME")

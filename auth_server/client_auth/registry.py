@@ -9,7 +9,6 @@ from auth_server.client_auth.client_secret_post import ClientSecretPost
 from auth_server.client_auth.contract import ClientAuthMethod
 from auth_server.client_auth.none import PublicClient
 
-
 # `token_endpoint_auth_methods_supported`
 METHODS: Final[tuple[ClientAuthMethod, ...]] = (
     ClientSecretBasic(),

@@ -43,9 +43,8 @@ def faults(client: Client, rules: RegistrationRules) -> list[str]:
         found.append("a public client cannot use client_credentials: it has nothing to prove itself with")
     if malformed := sorted(scope for scope in client.scope if not is_scope_token(scope)):
         found.append(f"malformed scope {', '.join(map(repr, malformed))}")
-    for uri in (*client.redirect_uris, *client.post_logout_redirect_uris):
-        if fault := redirect_uri_fault(uri):
-            found.append(f"redirect URI {uri!r} {fault}")
+    uris = (*client.redirect_uris, *client.post_logout_redirect_uris)
+    found += [f"redirect URI {uri!r} {fault}" for uri in uris if (fault := redirect_uri_fault(uri))]
     return found
 
 

@@ -36,6 +36,8 @@ class JwksEndpoint(Endpoint):
         tag = etag.encode("ascii")
         headers = ((b"cache-control", self._cache_control), (b"etag", tag))
         known = request.header(b"if-none-match")
-        if known is not None and (known.strip() == b"*" or tag in (part.strip().removeprefix(b"W/") for part in known.split(b","))):
+        if known is not None and (
+            known.strip() == b"*" or tag in (part.strip().removeprefix(b"W/") for part in known.split(b","))
+        ):
             return Response(304, headers=headers)
         return Response(200, body, (*headers, (b"content-type", b"application/jwk-set+json")))

@@ -31,10 +31,11 @@ def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
         JwksEndpoint(services.keyring.jwks, key_policy.jwks_max_age),
         RevocationEndpoint(authenticator=authenticator, families=services.families, store=services.store),
     ]
-    described = tuple(members)
-    for document in (AuthorizationServerMetadata, OpenidConfiguration):
-        members.append(document(issuer=issuer, endpoints=described, directory=directory, key_policy=key_policy))
-    return tuple(members)
+    documents = (
+        document(issuer=issuer, endpoints=members, directory=directory, key_policy=key_policy)
+        for document in (AuthorizationServerMetadata, OpenidConfiguration)
+    )
+    return (*members, *documents)
 
 
 def registration_rules() -> RegistrationRules:

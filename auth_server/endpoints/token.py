@@ -100,4 +100,3 @@ def _settle(outcome: Outlives, facts: RequestFacts, tx: Transaction) -> None:
 
 def _token_response(answer: TokenAnswer) -> Response:
     return json_response(answer.to_json())
-

@@ -7,7 +7,9 @@ from shared import scope
 from shared.claims import AccessTokenClaims
 
 
-def access_token_claims(authorization: Authorization, *, issuer: str, issued_at: int, lifetime: int, token_id: str) -> AccessTokenClaims:
+def access_token_claims(
+    authorization: Authorization, *, issuer: str, issued_at: int, lifetime: int, token_id: str
+) -> AccessTokenClaims:
     """Return the claims. Nothing is in them that a party on the way may not read: no name, no address, no secret.
 
     Args:

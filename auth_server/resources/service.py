@@ -26,7 +26,9 @@ class Resources:
 
     def __init__(self, store: Store, freshness: Freshness) -> None:
         self._store = store
-        self._remembered: Remembered[None, Mapping[str, Resource]] = Remembered(store, freshness, lambda tx, _: tx.resources.all())
+        self._remembered: Remembered[None, Mapping[str, Resource]] = Remembered(
+            store, freshness, lambda tx, _: tx.resources.all()
+        )
 
     async def all(self) -> Mapping[str, Resource]:
         """Return every resource by its identifier. No database when they are remembered and fresh.

@@ -114,7 +114,9 @@ class AuditEvents:
 
     def since(self, seq: int, limit: int) -> list[tuple[int, str]]:
         """Return up to `limit` events after number `seq`, oldest first, as number and canonical text."""
-        query = select(AUDIT_EVENT.c.seq, AUDIT_EVENT.c.body).where(AUDIT_EVENT.c.seq > seq).order_by(AUDIT_EVENT.c.seq).limit(limit)
+        query = (
+            select(AUDIT_EVENT.c.seq, AUDIT_EVENT.c.body).where(AUDIT_EVENT.c.seq > seq).order_by(AUDIT_EVENT.c.seq).limit(limit)
+        )
         return [(row.seq, row.body) for row in self._connection.execute(query)]
 
     def first_broken_link(self, page: int = 500) -> int | None:

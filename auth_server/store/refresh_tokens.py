@@ -210,7 +210,9 @@ class RefreshTokens:
             return None
         row = rows[0]
         roles = frozenset(r.role for r in rows if r.role is not None)
-        return FamilyFacts(_family(row), row.account_disabled_at is None, _session_live(row, session_idle_ms), roles, int(row.now))
+        return FamilyFacts(
+            _family(row), row.account_disabled_at is None, _session_live(row, session_idle_ms), roles, int(row.now)
+        )
 
     def start(
         self,
@@ -247,9 +249,7 @@ class RefreshTokens:
             },
         )
 
-    def rotate(
-        self, presented: Presented, *, new_hash: bytes, blob: bytes, quiet_ms: int, idle_ms: int
-    ) -> bool:
+    def rotate(self, presented: Presented, *, new_hash: bytes, blob: bytes, quiet_ms: int, idle_ms: int) -> bool:
         """Put the successor in the current token's place; `blob` is the successor, sealed under the presented token."""
         values = {"new_hash": new_hash, "blob": blob, "quiet_ms": quiet_ms, "idle_ms": idle_ms}
         return self._connection.execute(_ROTATE, presented.bound() | values).rowcount == 1
@@ -346,5 +346,4 @@ def _session_live(row: Row[Any], session_idle_ms: int) -> bool:
         return True
     if row.session_sid is None or row.session_ended_at is not None or row.session_absolute_expires_at <= row.now:
         return False
-    idle_end: int = max(row.session_idle_expires_at, row.issued_at + session_idle_ms)
-    return idle_end > row.now
+    return bool(max(row.session_idle_expires_at, row.issued_at + session_idle_ms) > row.now)

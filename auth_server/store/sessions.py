@@ -17,6 +17,7 @@ from sqlalchemy import (
     case,
     delete,
     insert,
+    or_,
     select,
     update,
 )
@@ -40,7 +41,8 @@ SESSION: Final = Table(
     Column("user_agent", Text),
 )
 
-# How long an ended or expired session stays to be asked about.
+# How long a session stays to be asked about after it ended, or after its absolute end. Its idle end does not count: a refresh family
+# that is used keeps its session alive without writing to it.
 REMEMBERED_MS: Final = 86_400_000
 
 _LIVE: Final = (SESSION.c.ended_at.is_(None), SESSION.c.idle_expires_at > now_ms(), SESSION.c.absolute_expires_at > now_ms())
@@ -92,7 +94,11 @@ _END_ALL: Final = (
     .returning(SESSION.c.sid)
 )
 _FORGET: Final = delete(SESSION).where(
-    SESSION.c.sid.in_(select(SESSION.c.sid).where(SESSION.c.idle_expires_at < now_ms() - REMEMBERED_MS).limit(bindparam("most")))
+    SESSION.c.sid.in_(
+        select(SESSION.c.sid)
+        .where(or_(SESSION.c.absolute_expires_at < now_ms() - REMEMBERED_MS, SESSION.c.ended_at < now_ms() - REMEMBERED_MS))
+        .limit(bindparam("most"))
+    )
 )
 
 

@@ -120,6 +120,11 @@ class Store:
         return self.schema_version() == HEAD
 
     @property
+    def engines(self) -> Engines:
+        """The engines beneath, for migrations and backups."""
+        return self._engines
+
+    @property
     def is_sqlite(self) -> bool:
         """Say whether this is the embedded engine."""
         return self._engines.is_sqlite

@@ -96,7 +96,9 @@ class Families:
         family_id = secrets.token_bytes(16)
         return NewFamily(family_id, self._spell(family_id, 0))
 
-    def start(self, tx: Transaction, family: NewFamily, authorization: Authorization, sid: str | None, facts: RequestFacts) -> None:
+    def start(
+        self, tx: Transaction, family: NewFamily, authorization: Authorization, sid: str | None, facts: RequestFacts
+    ) -> None:
         """Store a drafted family. Only a person's authorization has one."""
         sign_in = authorization.sign_in
         if sign_in is None:
@@ -137,7 +139,9 @@ class Families:
         if ended is not None:
             grant_id = base64url.encode(family_id)
             self._feed.revoke_grant(tx, grant_id)
-            record(tx, EventName.REFRESH_REUSED, outcome="revoked", facts=facts, sub=ended[0], client_id=ended[1], grant_id=grant_id)
+            record(
+                tx, EventName.REFRESH_REUSED, outcome="revoked", facts=facts, sub=ended[0], client_id=ended[1], grant_id=grant_id
+            )
 
     def end(self, tx: Transaction, family_id: bytes, reason: str, facts: RequestFacts) -> None:
         """End a family on request; ending an ended one changes nothing."""

@@ -1,0 +1,41 @@
+"""Forged tokens: what an attacker can make of a valid token and the public keys alone."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt import PyJWK
+
+
+def with_a_changed_byte(token: str) -> str:
+    """Change one character in the middle of the payload."""
+    header, payload, signature = token.split(".")
+    at = len(payload) // 2
+    other = "A" if payload[at] != "A" else "B"
+    return f"{header}.{payload[:at]}{other}{payload[at + 1 :]}.{signature}"
+
+
+def unsigned(token: str) -> str:
+    """Say `alg: none` and leave the signature out (RFC 8725 section 2.1)."""
+    return f"{_segment({'alg': 'none', 'typ': 'at+jwt'})}.{token.split('.')[1]}."
+
+
+def signed_with_the_public_key(token: str, jwk: dict[str, Any]) -> str:
+    """Use the public key's text as the secret of an HMAC (RFC 8725 section 2.1)."""
+    public = PyJWK(jwk).key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    signing_input = f"{_segment({'alg': 'HS256', 'typ': 'at+jwt', 'kid': jwk['kid']})}.{token.split('.')[1]}"
+    tag = hmac.new(public, signing_input.encode(), hashlib.sha256).digest()
+    return f"{signing_input}.{_text(tag)}"
+
+
+def _segment(value: dict[str, Any]) -> str:
+    return _text(json.dumps(value, separators=(",", ":")).encode())
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -1,0 +1,125 @@
+"""Start the two servers as real processes, wait until they are ready, stop them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).parents[2]
+CONFIG: Final = Path(__file__).with_name("config.toml")
+READY_SECONDS: Final = 30
+
+
+class DidNotStart(Exception):
+    """A server did not become ready; the sentence says which, and what its log ends with."""
+
+
+class Server:
+    """One server process, with its log in a file."""
+
+    def __init__(self, name: str, module: str, url: str, environment: Mapping[str, str], log: Path) -> None:
+        self.name = name
+        self.url = url
+        self.log = log
+        self._module = module
+        self._environment = {**os.environ, **environment}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process and wait until /readyz says yes.
+
+        Raises:
+            DidNotStart: it ended, or was not ready in time.
+        """
+        with self.log.open("ab") as log:
+            # A session of its own: Ctrl-C reaches this program alone, which then stops the servers in order.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", self._module, "serve"],
+                cwd=ROOT,
+                env=self._environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        give_up_at = time.monotonic() + READY_SECONDS
+        while not is_ready(self.url):
+            if self._process.poll() is not None or time.monotonic() > give_up_at:
+                raise DidNotStart(f"the {self.name} did not start; its log ({self.log}) ends with:\n{self._last_lines()}")
+            time.sleep(0.05)
+
+    def stop(self) -> int | None:
+        """Ask the process to stop and wait; return its exit status."""
+        if self._process is None:
+            return None
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def has_ended(self) -> bool:
+        """Say whether the process ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
+    def _last_lines(self) -> str:
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
+
+
+def is_ready(url: str) -> bool:
+    """Say whether a server answers 200 at /readyz."""
+    try:
+        with urllib.request.urlopen(url + "/readyz", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def command(*arguments: str, environment: Mapping[str, str], given: str | None = None) -> dict[str, Any]:
+    """Run an operator's command and return its JSON answer; `given` is its standard input.
+
+    Raises:
+        subprocess.CalledProcessError: it failed; its words are on standard error.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "auth_server", *arguments, "--json"],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        sys.stderr.write(done.stderr or done.stdout)
+        done.check_returncode()
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def config_for(api: str, folder: Path) -> Path:
+    """Return the demo's configuration for an API at another address: a copy in `folder` with that address in it."""
+    text = CONFIG.read_text(encoding="utf-8")
+    path = folder / "config.toml"
+    path.write_text(text.replace("http://localhost:8001", api), encoding="utf-8")
+    return path
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports nobody listens on."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]
