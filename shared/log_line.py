@@ -7,6 +7,7 @@ characters are neutralised; long values are cut; a member whose name speaks of a
 from __future__ import annotations
 
 import json
+import math
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -46,10 +47,10 @@ def format_line(epoch_seconds: float, level: str, event: str, fields: Mapping[st
 
 
 def _safe(value: object) -> object:
-    if isinstance(value, bool | int | float):
+    if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, Mapping):
-        return {str(k): MASK if is_secret_name(str(k)) else _safe(v) for k, v in value.items()}
+        return {neutralise(str(k)): MASK if is_secret_name(str(k)) else _safe(v) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_safe(v) for v in value]
     return neutralise(str(value))

@@ -70,10 +70,12 @@ def load(prefix: str, table: Sequence[Setting], environ: Mapping[str, str], read
     texts: dict[str, str] = {}
     for name in sorted(n for n in environ if n.startswith(prefix)):
         if name in known and not _SERVICE_LINK_VALUE.match(environ[name]):
-            texts[name] = environ[name]
+            # An empty value means "not set": compose files and shells pass NAME= for an unset variable.
+            if environ[name].strip():
+                texts[name] = environ[name]
         elif name not in twins:
             _sort_out(name, environ[name], [*known, *twins], ignored, faults)
-    for name in twins.keys() & environ.keys():
+    for name in sorted(name for name in twins if environ.get(name, "").strip()):
         _read_twin(name, environ[name], texts, read_file, faults)
     values, given = _parse(prefix, table, texts, faults)
     if faults:
@@ -118,7 +120,6 @@ def _parse(
     values: dict[str, Any] = {}
     given = set()
     for row in table:
-        # An empty value means "not set": compose files and shells pass NAME= for an unset variable.
         text = texts.get(prefix + row.name, "").strip()
         values[row.name] = row.default
         if not text:
