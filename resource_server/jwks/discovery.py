@@ -9,10 +9,10 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from resource_server.jwks.fetcher import Answer, FetchFailed, check_url
-from resource_server.jwks.key_policy import KeyPolicy, parse_key_policy
 from resource_server.verifier import strict_json
 from resource_server.verifier.key_set import KeySet, parse_key_set
 from shared import well_known
+from shared.key_policy import KeyPolicy
 
 # The address of the keys is asked for again at this age, and after any failure, so that an issuer may move them.
 _METADATA_SECONDS: Final = 3600.0
@@ -144,7 +144,7 @@ def parse_metadata(body: bytes, issuer: str, metadata_url: str | None = None, *,
     if metadata_url is not None:
         jwks_uri = _moved(jwks_uri, issuer, metadata_url)
     check_url(jwks_uri, insecure_http=insecure_http)
-    return Metadata(jwks_uri, parse_key_policy(document.get("key_policy")))
+    return Metadata(jwks_uri, KeyPolicy.from_metadata(document.get("key_policy")))
 
 
 def _moved(url: str, issuer: str, metadata_url: str) -> str:

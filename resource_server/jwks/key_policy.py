@@ -7,34 +7,9 @@ that must hold, or one day a valid token is refused although nothing is broken.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
-_MEMBERS: Final = (
-    "access_token_lifetime",
-    "clock_error",
-    "leeway",
-    "jwks_max_age",
-    "publish_ahead",
-    "retire_after",
-    "sign_lease",
-    "view_lease",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPolicy:
-    """What the issuer says of its keys and tokens. All in seconds."""
-
-    access_token_lifetime: float
-    clock_error: float
-    leeway: float
-    jwks_max_age: float
-    publish_ahead: float
-    retire_after: float
-    sign_lease: float
-    view_lease: float
+from shared.key_policy import KeyPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +20,6 @@ class OwnTiming:
     leeway: float
     max_stale: float
     max_lifetime: float
-
-
-def parse_key_policy(value: object) -> KeyPolicy | None:
-    """Return the policy in a metadata document, or None where the issuer publishes none, or not all of it."""
-    if not isinstance(value, Mapping):
-        return None
-    numbers = [value.get(name) for name in _MEMBERS]
-    if not all(isinstance(n, int | float) and not isinstance(n, bool) and n >= 0 for n in numbers):
-        return None
-    return KeyPolicy(**{name: float(value[name]) for name in _MEMBERS})
 
 
 def find_violations(policy: KeyPolicy, own: OwnTiming) -> tuple[str, ...]:
@@ -79,6 +44,11 @@ def find_violations(policy: KeyPolicy, own: OwnTiming) -> tuple[str, ...]:
         faults.append(
             f"a retired key stays published {policy.retire_after:g} s, but its last token may be accepted here for {kept:g} s: "
             "lower the leeway, or have the issuer keep keys longer"
+        )
+    if own.max_stale < own.healthy_for:
+        faults.append(
+            f"max_stale {own.max_stale:g} s is less than the {own.healthy_for:g} s between two refreshes here: "
+            "keys would be dropped that the issuer still stands by"
         )
     if policy.access_token_lifetime > own.max_lifetime:
         faults.append(

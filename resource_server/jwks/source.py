@@ -22,9 +22,9 @@ from resource_server.jwks.cache import KeyCache, Landing, Step, View
 from resource_server.jwks.clock import boot_seconds
 from resource_server.jwks.discovery import Retrieved
 from resource_server.jwks.fetcher import FetchFailed
-from resource_server.jwks.key_policy import KeyPolicy
 from resource_server.jwks.state_file import StateFile, StateUnusable
 from resource_server.verifier.errors import KeysUnavailable
+from shared.key_policy import KeyPolicy
 
 WAIT_SECONDS: Final = 1.0
 MAX_WAITERS: Final = 100
