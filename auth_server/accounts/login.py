@@ -51,10 +51,6 @@ class Login:
         self._limits = limits
         self._sessions = sessions
 
-    def use_device_key(self, device_key: bytes) -> None:
-        """Take over the secret of `GuessLimits`, once it is unsealed."""
-        self._limits.use_device_key(device_key)
-
     async def sign_in(self, username_or_email: str, password: str, facts: RequestFacts) -> SignedIn:
         """Check a password and start a session.
 

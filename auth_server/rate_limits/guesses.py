@@ -78,16 +78,16 @@ class GuessLimits:
     """Counts guesses at secrets. It needs a secret of the server, which marks known devices and hides the counters' keys.
 
     Args:
-        device_key: that secret, at least 32 bytes; None when it is unsealed later (`use_device_key`). Without it nothing is admitted.
+        device_key: that secret, at least 32 bytes; None when it is unsealed later (`use_key`). Without it nothing is admitted.
     """
 
     def __init__(self, device_key: bytes | None = None, policy: GuessPolicy | None = None) -> None:
         self._policy = policy or GuessPolicy()
         self._key: bytes | None = None
         if device_key is not None:
-            self.use_device_key(device_key)
+            self.use_key(device_key)
 
-    def use_device_key(self, device_key: bytes) -> None:
+    def use_key(self, device_key: bytes) -> None:
         """Take over the secret. With another one, devices are no longer known and counters start anew.
 
         Raises:
