@@ -101,7 +101,7 @@ class Services:
         mac = await self.server_secrets.load(REFRESH_MAC)
         self.mac_keys.replace(mac.current_id, mac.values)
         device = await self.server_secrets.load(KNOWN_DEVICE)
-        self.guess_limits.use_device_key(device.current)
+        self.guess_limits.use_key(device.current)
 
     def close(self) -> None:
         """Let go of threads, keys and connections."""

@@ -40,8 +40,8 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # uvicorn says what we say already, in its own form.
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+    # uvicorn says what we say already, in its own form; Alembic lists its plugins at every migration.
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "alembic.runtime.plugins"):
         logger = logging.getLogger(name)
         logger.handlers[:] = []
         logger.propagate = True

@@ -42,6 +42,15 @@ class Server:
         Raises:
             DidNotStart: it ended, or was not ready in time.
         """
+        self.start_unready()
+        self.wait_until_ready()
+
+    def start_unready(self) -> None:
+        """Start the process and wait until it answers at all.
+
+        Raises:
+            DidNotStart: it ended, or did not answer in time.
+        """
         with self.log.open("ab") as log:
             # A session of its own: Ctrl-C reaches this program alone, which then stops the servers in order.
             self._process = subprocess.Popen(
@@ -52,11 +61,15 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        give_up_at = time.monotonic() + READY_SECONDS
-        while not is_ready(self.url):
-            if self._process.poll() is not None or time.monotonic() > give_up_at:
-                raise DidNotStart(f"the {self.name} did not start; its log ({self.log}) ends with:\n{self._last_lines()}")
-            time.sleep(0.05)
+        self._wait_for("/livez")
+
+    def wait_until_ready(self) -> None:
+        """Wait until /readyz says yes.
+
+        Raises:
+            DidNotStart: it ended, or was not ready in time.
+        """
+        self._wait_for("/readyz")
 
     def stop(self) -> int | None:
         """Ask the process to stop and wait; return its exit status."""
@@ -69,6 +82,13 @@ class Server:
             self._process.kill()
             return self._process.wait()
 
+    def _wait_for(self, path: str) -> None:
+        give_up_at = time.monotonic() + READY_SECONDS
+        while not answers(self.url + path):
+            if self.has_ended() or time.monotonic() > give_up_at:
+                raise DidNotStart(f"the {self.name} did not start; its log ({self.log}) ends with:\n{self._last_lines()}")
+            time.sleep(0.05)
+
     def has_ended(self) -> bool:
         """Say whether the process ended by itself."""
         return self._process is not None and self._process.poll() is not None
@@ -77,10 +97,10 @@ class Server:
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
 
 
-def is_ready(url: str) -> bool:
-    """Say whether a server answers 200 at /readyz."""
+def answers(url: str) -> bool:
+    """Say whether a GET is answered with 200."""
     try:
-        with urllib.request.urlopen(url + "/readyz", timeout=2) as answer:
+        with urllib.request.urlopen(url, timeout=2) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -1,0 +1,1 @@
+"""Stories through real processes over real HTTP; they may use both servers."""

@@ -1,0 +1,156 @@
+"""The seed workflow, row by row, through two real processes."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import jwt
+import pytest
+from joserfc import jwt as joserfc_jwt
+from joserfc.jwk import KeySet
+
+from docs.demo import forgery
+from docs.demo.story import call, decode
+from tests.flows.pair import Pair
+
+
+def test_credentials_are_exchanged_once_for_a_token(pair: Pair) -> None:
+    answer = pair.login("alice")
+    token = answer.body["access_token"]
+
+    assert answer.status == 200
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.body["token_type"] == "Bearer"
+    assert answer.body["expires_in"] == 2
+    assert answer.body["scope"] == "notes:read notes:write"
+    assert [pair.get("/me", token).status for _ in range(3)] == [200, 200, 200]
+
+
+def test_a_token_is_header_payload_signature_that_any_jwt_library_can_read(pair: Pair) -> None:
+    token = pair.access_token()
+    jwks_url = f"{pair.issuer}/.well-known/jwks.json"
+
+    key = jwt.PyJWKClient(jwks_url).get_signing_key_from_jwt(token)
+    by_pyjwt = jwt.decode(token, key, algorithms=["RS256"], audience=pair.api, issuer=pair.issuer)
+    keys = KeySet.import_key_set(call("GET", jwks_url).body)
+    by_joserfc = joserfc_jwt.decode(token, keys, algorithms=["RS256"])
+
+    assert token.count(".") == 2
+    assert by_pyjwt == by_joserfc.claims == decode(token)[1]
+    assert by_joserfc.header == decode(token)[0]
+
+
+def test_the_claims_are_registered_public_and_private(pair: Pair) -> None:
+    header, claims = decode(pair.access_token())
+
+    assert header["alg"] == "RS256"
+    assert header["typ"] == "at+jwt"
+    assert claims["iss"] == pair.issuer
+    assert claims["aud"] == pair.api
+    assert claims["exp"] - claims["iat"] == 2
+    assert claims.keys() >= {"sub", "jti", "client_id", "scope", "auth_time", "acr", "amr", "sid", "grant_id"}
+    assert claims["roles"] == ["editor"]
+    assert claims["entitlements"] == ["notes:read", "notes:write"]
+
+
+def test_the_private_key_is_with_the_auth_server_alone_and_the_public_key_verifies(pair: Pair) -> None:
+    keys = call("GET", f"{pair.issuer}/.well-known/jwks.json").body["keys"]
+    token = pair.access_token()
+
+    assert all(key.keys() == {"kty", "kid", "use", "alg", "n", "e"} for key in keys)
+    assert decode(token)[0]["kid"] in {key["kid"] for key in keys}
+    assert pair.get("/me", token).status == 200
+
+
+def test_tampering_is_recognised(pair: Pair) -> None:
+    token = pair.access_token()
+    keys = call("GET", f"{pair.issuer}/.well-known/jwks.json").body["keys"]
+    jwk = next(key for key in keys if key["kid"] == decode(token)[0]["kid"])
+
+    for forged in (
+        forgery.with_a_changed_byte(token),
+        forgery.unsigned(token),
+        forgery.signed_with_the_public_key(token, jwk),
+        token[:-2],
+    ):
+        answer = pair.get("/me", forged)
+        assert answer.status == 401
+        assert 'error="invalid_token"' in answer.challenge
+
+
+def test_expiry_is_honoured(pair: Pair) -> None:
+    token = pair.access_token()
+    assert pair.get("/me", token).status == 200
+
+    # The real clock: this is the one row that is about time passing between two machines.
+    time.sleep(max(0.0, decode(token)[1]["exp"] + 1.1 - time.time()))
+
+    answer = pair.get("/me", token)
+    assert answer.status == 401
+    assert answer.body["reason"] == "expired"
+
+
+def test_claims_decide_grant_and_deny(pair: Pair) -> None:
+    note = {"text": "remember"}
+    alice, root, eve = (pair.access_token(name) for name in ("alice", "root", "eve"))
+    post = f"{pair.api}/notes"
+
+    assert call("POST", post, token=alice, json_body=note).status == 201
+    refused = call("POST", post, token=eve, json_body=note)
+    assert refused.status == 403
+    assert 'error="insufficient_scope"' in refused.challenge
+    assert 'scope="notes:write"' in refused.challenge
+    denied = pair.get("/admin/notes", alice)
+    assert denied.status == 403
+    assert "scope=" not in denied.challenge
+    assert pair.get("/admin/notes", root).status == 200
+
+
+def test_verifying_asks_neither_a_database_nor_the_issuer(pair: Pair) -> None:
+    token = pair.access_token()
+    pair.get("/me", token)
+    before = _requests_at_the_issuer(pair, but="/.well-known/jwks.json")
+
+    answers = [pair.get("/me", token).status for _ in range(50)]
+
+    assert answers == [200] * 50
+    assert _requests_at_the_issuer(pair, but="/.well-known/jwks.json") == before
+
+
+def test_nothing_sensitive_is_in_the_payload(pair: Pair) -> None:
+    payload = json.dumps(decode(pair.access_token())[1])
+
+    assert pair.password not in payload
+    assert "alice" not in payload
+    assert "example.com" not in payload
+
+
+def test_a_token_for_another_audience_is_refused(pair: Pair) -> None:
+    pair.operate("resource", "create", "--identifier", "https://other.example", "--scope", "a:b=Something", "--if-missing")
+    token = pair.access_token(resource="https://other.example")
+
+    answer = pair.get("/me", token)
+
+    assert answer.status == 401
+    assert answer.body["reason"] == "wrong_audience"
+
+
+@pytest.mark.parametrize("token", ["", "a.b.c", "." * 2, "x" * 9000])
+def test_what_is_no_token_is_refused(pair: Pair, token: str) -> None:
+    assert pair.get("/me", token).status in {400, 401}
+
+
+def test_no_token_is_refused_without_an_error_code(pair: Pair) -> None:
+    answer = pair.get("/me", None)
+
+    assert answer.status == 401
+    assert answer.challenge.startswith("Bearer")
+    assert "error=" not in answer.challenge
+    assert "resource_metadata=" in answer.challenge
+
+
+def _requests_at_the_issuer(pair: Pair, but: str) -> int:
+    """Count the requests in the issuer's log, but for those to one path (the background refresh of the keys)."""
+    lines = [json.loads(line) for line in pair.auth.log.read_text(encoding="utf-8").splitlines()]
+    return sum(line["event"] == "request" and line["path"] != but for line in lines)
