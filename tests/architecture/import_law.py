@@ -45,6 +45,7 @@ DOORS: Final[dict[str, tuple[str, ...]]] = {
         "resource_server/demo/",
     ),
     "uvicorn": ("auth_server/cli/serve.py", "resource_server/demo/serve.py"),
+    "uvloop": ("auth_server/cli/serve.py", "resource_server/demo/serve.py"),
     # One door a package: who makes signatures, and who checks them.
     "jwt": ("auth_server/keys/custodians/local.py", "resource_server/verifier/signature.py"),
     "cryptography": (
