@@ -5,7 +5,7 @@ What ends access ends all of it in one transaction: sessions, tokens that are ou
 
 from __future__ import annotations
 
-from auth_server.accounts.names import fold
+from auth_server.accounts.names import fold, key_at_sign_in
 from auth_server.accounts.passwords import Passwords
 from auth_server.audit.events import EventName
 from auth_server.audit.log import record
@@ -32,11 +32,13 @@ class Administration:
 
     async def find(self, name: str) -> Account | None:
         """Return the account with this user name, verified address or `sub`; None when there is none."""
-        key = "" if "\0" in name else name
+        key = key_at_sign_in(name)
 
         def look(tx: Transaction) -> Account | None:
-            by_name = tx.accounts.find_for_sign_in(fold(key))
-            return by_name.account if by_name else tx.accounts.find(key)
+            if key is None:
+                return None
+            by_name = tx.accounts.find_for_sign_in(key)
+            return by_name.account if by_name else tx.accounts.find(name)
 
         return await self._store.read(look)
 
