@@ -124,6 +124,7 @@ def _postgresql(url: URL, readers: int) -> Engines:
     arguments = {"options": bounds, "connect_timeout": 5, "application_name": "sealwright"}
     common: dict[str, Any] = {"connect_args": arguments, "pool_timeout": POOL_WAIT_SECONDS, "pool_pre_ping": False}
     write = create_engine(url, isolation_level="READ COMMITTED", pool_size=2, max_overflow=4, **common)
-    # Each read is one statement or takes what it gets: without BEGIN and ROLLBACK it is one round trip instead of three.
-    read = create_engine(url, isolation_level="AUTOCOMMIT", pool_size=readers, max_overflow=0, **common)
+    # Each read is one statement or takes what it gets: without BEGIN and ROLLBACK it is one round trip instead of three. The readers
+    # keep theirs for good; two more are for who asks beside them (the clock, readiness).
+    read = create_engine(url, isolation_level="AUTOCOMMIT", pool_size=readers, max_overflow=2, **common)
     return Engines(write, read)

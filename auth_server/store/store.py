@@ -41,6 +41,7 @@ class Store:
         self._writer = Writer(engines.write, self.clock)
         self._readers = None if engines.is_sqlite else ThreadPoolExecutor(4, thread_name_prefix="store-reader")
         self._local = threading.local()
+        self._kept: list[Connection] = []
         self._listeners: list[CommitListener] = []
 
     def on_commit(self, listener: CommitListener) -> None:
@@ -68,8 +69,8 @@ class Store:
             StoreUnavailable: the database did not answer in time.
         """
         if self._readers is None:
-            return self.read_blocking(work)
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_blocking, work)
+            return self._read_kept(work)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_kept, work)
 
     def run_blocking(self, work: Callable[[Transaction], T]) -> T:
         """Like `run`, for code outside an event loop."""
@@ -82,13 +83,11 @@ class Store:
         return outcome
 
     def read_blocking(self, work: Callable[[Transaction], T]) -> T:
-        """Like `read`, on the calling thread, with a connection that this thread keeps."""
+        """Like `read`, on the calling thread, which may be any and so keeps no connection: there are fewer of them than threads."""
         try:
-            connection = self._reader()
-            with connection.begin():
+            with self._engines.read.connect() as connection, connection.begin():
                 return work(Transaction(connection, self.clock))
         except SQLAlchemyError as error:
-            self._forget_reader()
             raise StoreUnavailable("the database did not answer a read") from error
 
     def synchronise_clock(self) -> None:
@@ -134,7 +133,9 @@ class Store:
         self._writer.close()
         if self._readers is not None:
             self._readers.shutdown()
-        self._forget_reader()
+        # Whichever thread closes the store, the connections of all of them go.
+        while self._kept:
+            self._kept.pop().close()
         self._engines.dispose()
 
     def _outcome(self, unit: Unit) -> Any:
@@ -144,16 +145,28 @@ class Store:
             listener(unit.records, unit.directory_changed)
         return unit.value
 
+    def _read_kept(self, work: Callable[[Transaction], T]) -> T:
+        """Read with the connection that this thread keeps: the event loop's on SQLite, a reader's on PostgreSQL."""
+        try:
+            connection = self._reader()
+            with connection.begin():
+                return work(Transaction(connection, self.clock))
+        except SQLAlchemyError as error:
+            self._forget_reader()
+            raise StoreUnavailable("the database did not answer a read") from error
+
     def _reader(self) -> Connection:
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None or connection.closed:
             connection = self._local.connection = self._engines.read.connect()
+            self._kept.append(connection)
         return connection
 
     def _forget_reader(self) -> None:
         connection: Connection | None = getattr(self._local, "connection", None)
         self._local.connection = None
         if connection is not None:
+            self._kept.remove(connection)
             connection.close()
 
 

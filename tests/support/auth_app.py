@@ -1,0 +1,368 @@
+"""The real auth server in one process: its ASGI application on a real database, under the virtual clock.
+
+Resources, roles, clients and people are those of the demonstration. The database is a copy of one that was prepared once a session,
+because two RSA keys and four password hashes cost more than most tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import shutil
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+import pytest
+from sqlalchemy import Engine, event, select
+
+from auth_server.accounts.passwords import Argon2Cost
+from auth_server.app import Application
+from auth_server.clients.service import FIRST_PARTY
+from auth_server.endpoints.registry import registration_rules
+from auth_server.protocol.authorization import SignIn, StartFamily
+from auth_server.protocol.client import Client
+from auth_server.protocol.secret import Secret
+from auth_server.rate_limits.guesses import GuessPolicy
+from auth_server.services import Services, build_services
+from auth_server.settings import load
+from auth_server.store.schema import METADATA
+from auth_server.telemetry.logging import JsonFormatter
+from shared import base64url
+from tests.support.builders import FACTS, NOTES, a_client, a_public_client, a_resource, an_authorization
+from tests.support.clock import FakeClock
+from tests.support.databases import Database, PostgresCluster, SqliteTemplate, _set_clock
+
+ISSUER: Final = "http://localhost:8000"
+ADDRESS: Final = "192.0.2.7"
+KEK: Final = base64url.encode(bytes(range(32)))
+# Long enough to be accepted, unlike anything that could occur by chance.
+PASSWORDS: Final = {"alice": "correct-Horse-battery-staple-7413", "bob": "lantern-Gravel-otter-umbrella-2086"}
+SECRETS: Final = {
+    "app": "canary-secret-of-app-5f0c4f7e9a1b4d6c8e2a",
+    "other": "canary-secret-of-other-8d3b1e6f7c5a4920",
+    "poster": "canary-secret-of-poster-0a9b8c7d6e5f4a3b2c",
+}
+CLIENTS: Final = (
+    a_client("app"),
+    a_client("other"),
+    a_client("poster", auth_method="client_secret_post"),
+    a_client("reader", grants=frozenset({"refresh_token"})),
+    a_public_client("spa"),
+)
+CHEAP: Final = Argon2Cost(memory_kib=8, passes=1, lanes=1)
+_CONTROL: Final = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
+
+
+@dataclass
+class Cost:
+    """What was sent to the database: statements that look or change, those that steer the transaction, and durable commits."""
+
+    statements: list[str] = field(default_factory=list)
+    control: list[str] = field(default_factory=list)
+    commits: int = 0
+
+
+class Issuer:
+    """One running auth server.
+
+    Attributes:
+        http: an HTTP client of it; redirects are not followed.
+        log: its log lines, as they would stand on standard output.
+    """
+
+    def __init__(self, database: Database, services: Services, log: list[str]) -> None:
+        self.database = database
+        self.services = services
+        self.clock = database.clock
+        self.store = services.store
+        self.log = log
+        self.app = Application(services)
+        self.http = self.client_at(ADDRESS)
+
+    def client_at(self, address: str) -> httpx2.AsyncClient:
+        """Return an HTTP client at an address of its own."""
+        return httpx2.AsyncClient(transport=httpx2.ASGITransport(self.app, client=(address, 50_000)), base_url=ISSUER)
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass, and let this process look at its keys as its jobs would have done meanwhile."""
+        self.clock.advance(seconds)
+        await self.services.keyring.refresh()
+
+    async def token(
+        self, client: str | None = "app", *, headers: Mapping[str, str] | None = None, **form: str
+    ) -> httpx2.Response:
+        """Ask the token endpoint, authenticated as `client` by its own method; None sends no authentication."""
+        return await self.post("/token", client, headers=headers, **form)
+
+    async def post(
+        self, path: str, client: str | None = "app", *, headers: Mapping[str, str] | None = None, **form: str
+    ) -> httpx2.Response:
+        """Post a form to an OAuth endpoint, authenticated as `client`."""
+        auth = None
+        if client == "poster":
+            form |= {"client_id": client, "client_secret": SECRETS[client]}
+        elif client in SECRETS:
+            auth = (client, SECRETS[client])
+        elif client is not None:
+            form |= {"client_id": client}
+        return await self.http.post(path, data=form, auth=auth, headers=headers)
+
+    async def refresh(self, token: str, client: str = "spa", **form: str) -> httpx2.Response:
+        """Present a refresh token."""
+        return await self.token(client, grant_type="refresh_token", refresh_token=token, **form)
+
+    async def login(self, username: str = "alice", password: str | None = None, **members: object) -> httpx2.Response:
+        """Sign in through the seed flow."""
+        body = {"username": username, "password": PASSWORDS[username] if password is None else password, **members}
+        return await self.http.post("/api/login", json=body)
+
+    async def sub(self, username: str = "alice") -> str:
+        """Return the subject of a person."""
+        account = await self.services.administration.find(username)
+        assert account is not None
+        return account.sub
+
+    async def family(
+        self, client: str = "spa", *, username: str = "alice", sid: str | None = None, scope: str = "notes:read"
+    ) -> str:
+        """Start a refresh family as an authorization of `client` would, and return its first token."""
+        found = FIRST_PARTY if client == FIRST_PARTY.client_id else await self.services.clients.find(client)
+        assert found is not None
+        authorization = an_authorization(
+            client=found,
+            subject=await self.sub(username),
+            scope=frozenset(scope.split()),
+            sign_in=SignIn(self.clock.now(), "1", ("pwd",), sid),
+            settlement=StartFamily(sid),
+        )
+        answer = await self.services.token_issuer.issue(authorization, FACTS)
+        assert answer is not None
+        assert answer.refresh_token is not None
+        return answer.refresh_token
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Return a table's rows, in the order of their first column."""
+        found = METADATA.tables[table]
+        with self.store.engines.read.connect() as connection:
+            return [dict(row._mapping) for row in connection.execute(select(found).order_by(*found.primary_key.columns))]
+
+    def dump(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the whole database."""
+        return {table: self.rows(table) for table in sorted(METADATA.tables)}
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Return the audit events of one name."""
+        return [json.loads(row["body"]) for row in self.rows("audit_event") if row["name"] == name]
+
+    @contextlib.contextmanager
+    def counting(self) -> Iterator[Cost]:
+        """Count what is sent to the database."""
+        cost = Cost()
+        engines = self.store.engines
+
+        def executed(_c: object, _cursor: object, statement: str, *_: object) -> None:
+            (cost.control if statement.startswith(_CONTROL) else cost.statements).append(statement)
+
+        def committed(_connection: object) -> None:
+            cost.commits += 1
+
+        for engine in (engines.write, engines.read):
+            event.listen(engine, "before_cursor_execute", executed)
+        event.listen(engines.write, "commit", committed)
+        try:
+            yield cost
+        finally:
+            for engine in (engines.write, engines.read):
+                event.remove(engine, "before_cursor_execute", executed)
+            event.remove(engines.write, "commit", committed)
+
+    @contextlib.contextmanager
+    def failing(self, table: str, when: str = "UPDATE") -> Iterator[None]:
+        """Make the database refuse each INSERT, UPDATE or DELETE of a table."""
+        engine: Engine = self.store.engines.write
+        with engine.begin() as connection:
+            for statement in _trap(self.database.is_sqlite, table, when):
+                connection.exec_driver_sql(statement)
+        try:
+            yield
+        finally:
+            with engine.begin() as connection:
+                connection.exec_driver_sql("DROP TRIGGER trap" + ("" if self.database.is_sqlite else f" ON {table}"))
+
+
+def _trap(is_sqlite: bool, table: str, when: str) -> list[str]:
+    if is_sqlite:
+        return [f"CREATE TRIGGER trap BEFORE {when} ON {table} BEGIN SELECT RAISE(ABORT, 'trapped'); END"]
+    body = "CREATE OR REPLACE FUNCTION trap() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$ LANGUAGE plpgsql"
+    return [body, f"CREATE TRIGGER trap BEFORE {when} ON {table} FOR EACH ROW EXECUTE FUNCTION trap()"]
+
+
+def services_on(database: Database, folder: Path, *, guesses: GuessPolicy | None = None, **settings: str) -> Services:
+    """Build the services of one process on a database. `settings` are named without their prefix."""
+    environ = {"ISSUER": ISSUER, "DATA_DIR": str(folder), "KEY_ENCRYPTION_KEYS": KEK} | settings
+    loaded = load({f"AUTH_SERVER_{name}": value for name, value in environ.items()})
+    return build_services(loaded, store=database.store(), argon2=CHEAP, guesses=guesses)
+
+
+@contextlib.asynccontextmanager
+async def running(database: Database, folder: Path, **settings: str) -> AsyncIterator[Issuer]:
+    """Run an auth server, from the start of its lifespan to its end."""
+    with _captured_log() as log:
+        issuer = Issuer(database, services_on(database, folder, **settings), log)
+        async with _lifespan(issuer.app), issuer.http:
+            yield issuer
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: Application) -> AsyncIterator[None]:
+    to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    from_app: asyncio.Queue[Any] = asyncio.Queue()
+    scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
+    serving = asyncio.create_task(app(scope, to_app.get, from_app.put))
+    await to_app.put({"type": "lifespan.startup"})
+    answer = await from_app.get()
+    assert answer["type"] == "lifespan.startup.complete", answer
+    try:
+        yield
+    finally:
+        await to_app.put({"type": "lifespan.shutdown"})
+        await serving
+
+
+@contextlib.contextmanager
+def _captured_log() -> Iterator[list[str]]:
+    lines: list[str] = []
+
+    class _Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(self.format(record))
+
+    handler = _Lines()
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield lines
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(before)
+
+
+async def _prepare(database: Database, folder: Path) -> None:
+    services = services_on(database, folder)
+    await services.start()
+    await services.resources.create(a_resource(permissions=frozenset({"notes:admin"})))
+    await services.roles.create("reader", ["notes:read"])
+    await services.roles.create("editor", ["notes:read", "notes:write"])
+    for client in CLIENTS:
+        await _register(services, client)
+    for username, role in (("alice", "editor"), ("bob", "reader")):
+        await services.registration.create_by_operator(
+            username=username, email=f"{username}@mail.example", password=PASSWORDS[username], roles=(role,)
+        )
+    services.close()
+
+
+async def _register(services: Services, client: Client) -> None:
+    secret = SECRETS.get(client.client_id)
+    await services.clients.register(client, registration_rules(), Secret(secret) if secret else None)
+
+
+@pytest.fixture(scope="session")
+def prepared_sqlite(sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with everything the issuer of a test knows."""
+    folder = tmp_path_factory.mktemp("prepared")
+    database = sqlite_template.create(folder, FakeClock())
+    asyncio.run(_prepare(database, folder))
+    return folder / "database.sqlite3"
+
+
+@pytest.fixture(scope="session")
+def prepared_postgres(postgres_cluster: PostgresCluster, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same as a PostgreSQL database, to copy."""
+    name = postgres_cluster._create(postgres_cluster._template)
+    clock = FakeClock()
+    with postgres_cluster._connect(name) as connection:
+        _set_clock(connection, clock.ms)
+    asyncio.run(_prepare(Database(postgres_cluster.url(name), clock), tmp_path_factory.mktemp("prepared")))
+    return name
+
+
+def copy_of_sqlite(prepared: Path, folder: Path, clock: FakeClock) -> Database:
+    """Return a database that holds what was prepared."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "issuer.sqlite3"
+    shutil.copyfile(prepared, path)
+    return Database(f"sqlite:///{path}", clock)
+
+
+@contextlib.contextmanager
+def copy_of_postgres(cluster: PostgresCluster, prepared: str, clock: FakeClock) -> Iterator[Database]:
+    """Yield a database that holds what was prepared, then remove it."""
+    name = cluster._create(prepared)
+    with cluster._connect(name) as connection:
+        follow = partial(_set_clock, connection)
+        clock.watch(follow)
+        database = Database(cluster.url(name), clock)
+        yield database
+        database.close()
+        clock.unwatch(follow)
+    cluster.drop(name)
+
+
+@pytest.fixture
+def issuer_database(prepared_sqlite: Path, tmp_path: Path, clock: FakeClock) -> Iterator[Database]:
+    """An SQLite database of an issuer, prepared."""
+    database = copy_of_sqlite(prepared_sqlite, tmp_path, clock)
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def any_issuer_database(request: pytest.FixtureRequest, clock: FakeClock) -> Iterator[Database]:
+    """A prepared database of each kind in turn."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("issuer_database")
+        return
+    cluster = request.getfixturevalue("postgres_cluster")
+    with copy_of_postgres(cluster, request.getfixturevalue("prepared_postgres"), clock) as database:
+        yield database
+
+
+@pytest.fixture
+async def issuer(issuer_database: Database, tmp_path: Path) -> AsyncIterator[Issuer]:
+    """A running auth server on SQLite."""
+    async with running(issuer_database, tmp_path) as started:
+        yield started
+
+
+@pytest.fixture
+async def any_issuer(any_issuer_database: Database, tmp_path: Path) -> AsyncIterator[Issuer]:
+    """A running auth server on SQLite, then on PostgreSQL."""
+    async with running(any_issuer_database, tmp_path) as started:
+        yield started
+
+
+__all__ = [
+    "ISSUER",
+    "NOTES",
+    "PASSWORDS",
+    "SECRETS",
+    "Issuer",
+    "any_issuer",
+    "any_issuer_database",
+    "issuer",
+    "issuer_database",
+    "prepared_postgres",
+    "prepared_sqlite",
+    "running",
+    "services_on",
+]
