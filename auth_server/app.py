@@ -46,6 +46,7 @@ class Application:
         served = doors or (*all_endpoints(services), *all_doors(services), *self._shared_management())
         self._app = Starlette(routes=[Route(door.path, door) for door in served], lifespan=self._lifespan)
         self._app.router.default = _NotFound()
+        self._paths = frozenset(door.path for door in served)
         self._trusted = parse_networks(services.settings.trusted_proxies)
         self._device_cookie = CookieJar(services.settings.issuer.startswith("https:")).name(DEVICE_COOKIE)
         self._headers = _security_headers(is_https=services.settings.issuer.startswith("https:"))
@@ -75,7 +76,10 @@ class Application:
             scope[OUTCOME] = ("server_error", type(error).__name__)
             if status == 0:
                 await _send(send_with_headers, _SERVER_ERROR)
-        _tell(scope, facts, status, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        path = scope["path"]
+        self._services.metrics.count_request(path if path in self._paths else "other", status, seconds)
+        _tell(scope, facts, status, seconds)
 
     def _facts(self, scope: Scope, receive: Receive) -> RequestFacts:
         peer = scope["client"][0] if scope.get("client") else "0.0.0.0"  # noqa: S104 - stands for "unknown", nothing listens

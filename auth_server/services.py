@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -32,9 +32,11 @@ from auth_server.revocation.feed import Feed
 from auth_server.roles.service import Roles
 from auth_server.sessions.service import Sessions
 from auth_server.settings import Settings
+from auth_server.store.audit_events import AuditRecord
 from auth_server.store.engine import open_engines, parse_database_url
 from auth_server.store.freshness import Freshness, Remembered
 from auth_server.store.store import Store
+from auth_server.telemetry.metrics import Metrics
 from auth_server.tokens.families import Families, MacKeys
 from auth_server.tokens.issuer import TokenIssuer
 
@@ -67,6 +69,7 @@ class Services:
     administration: Administration
     login: Login
     health: Health
+    metrics: Metrics
 
     async def directory(self) -> Directory:
         """Return resources and roles; no database when both are remembered and fresh.
@@ -167,6 +170,7 @@ def build_services(
         clients=Clients(ground.store, ground.freshness, ground.feed),
         resources=Resources(ground.store, ground.freshness),
         health=Health(ground.store, keyring),
+        metrics=_metrics(ground.store),
     )
 
 
@@ -195,6 +199,17 @@ def _with_people(ground: _Ground, argon2: Argon2Cost | None, guesses: GuessPolic
         administration=Administration(store=store, passwords=passwords, limits=limits, feed=feed),
         login=Login(store=store, passwords=passwords, limits=limits, sessions=sessions),
     )
+
+
+def _metrics(store: Store) -> Metrics:
+    metrics = Metrics()
+
+    def count(records: Sequence[AuditRecord], _directory_changed: bool) -> None:
+        for record in records:
+            metrics.count_event(record.name, record.outcome)
+
+    store.on_commit(count)
+    return metrics
 
 
 def _refresh_policy(settings: Settings) -> RefreshPolicy:

@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from auth_server import __version__
 from auth_server.health import Health
+from auth_server.telemetry.metrics import CONTENT_TYPE, Metrics
 from auth_server.web.door import Door
 from auth_server.web.request import Request
-from auth_server.web.responses import Response, json_response
+from auth_server.web.responses import NO_STORE, Response, json_response
 from shared import well_known
 
 
@@ -57,6 +58,20 @@ class Version(Door):
     async def answer(self, request: Request) -> Response:
         """Answer with name and version."""
         return json_response({"name": "sealwright auth server", "version": __version__})
+
+
+class MetricsDoor(Door):
+    """`/metrics`: counters and gauges of this process, in the text form that Prometheus reads."""
+
+    path = "/metrics"
+    methods = ("GET",)
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    async def answer(self, request: Request) -> Response:
+        """Answer with the text."""
+        return Response(200, self._metrics.render(), ((b"content-type", CONTENT_TYPE), *NO_STORE))
 
 
 class Welcome(Door):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auth_server.api.health import Healthy, Live, Ready, Version, Welcome
+from auth_server.api.health import Healthy, Live, MetricsDoor, Ready, Version, Welcome
 from auth_server.api.login import LoginDoor
 from auth_server.api.registration import RegistrationDoor
 from auth_server.services import Services
@@ -27,4 +27,4 @@ def all_doors(services: Services) -> tuple[Door, ...]:
 
 def management_doors(services: Services) -> tuple[Door, ...]:
     """Return the doors a platform knocks at; they may listen on a port of their own."""
-    return (Live(), Ready(services.health), Healthy(services.health), Version())
+    return (Live(), Ready(services.health), Healthy(services.health), Version(), MetricsDoor(services.metrics))
