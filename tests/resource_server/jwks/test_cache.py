@@ -1,0 +1,398 @@
+"""Every cell of the table, and the laws over any sequence of what may happen."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from resource_server.jwks.cache import HEALTHY_FACTOR, KeyCache, Landing, Step
+from resource_server.verifier.errors import KeysUnavailable, RevokedKey, TokenRefused, UnknownKey
+from resource_server.verifier.key_set import KeySet
+from tests.resource_server.support import a_key_set, rsa_jwk
+
+REFRESH = 240.0
+M = HEALTHY_FACTOR * REFRESH
+H = 86_400.0
+T = 1_000.0
+
+ONE = a_key_set(rsa_jwk("one")).keys["one"]
+
+
+def a_set(*kids: str, epoch: int | None = None, revoked: frozenset[str] = frozenset()) -> KeySet:
+    return KeySet(dict.fromkeys(kids, ONE), revoked, epoch)
+
+
+def a_cache(random: float = 0.5) -> KeyCache:
+    return KeyCache(REFRESH, H, lambda: random)
+
+
+def fetch(cache: KeyCache, now: float, key_set: KeySet | None, *, demanded: bool = False) -> Landing:
+    cache.depart(now, demanded=demanded)
+    return cache.land(key_set, now)
+
+
+def a_filled_cache(**members) -> KeyCache:
+    cache = a_cache()
+    fetch(cache, T, a_set("one", **members))
+    return cache
+
+
+def drain(cache: KeyCache, now: float) -> None:
+    """Use up the bucket by demands that are answered well, one a second, ending at `now`."""
+    for i in range(4, -1, -1):
+        assert cache.plan("forged", now - i) is Step.FETCH
+        fetch(cache, now - i, None, demanded=True)
+
+
+# The table: age <= M, > M, > H.
+
+
+@pytest.mark.parametrize("age", [0.0, M - 1, M + 1, H - 1])
+def test_a_known_kid_is_used_until_h(age: float) -> None:
+    assert a_filled_cache().plan("one", T + age) is Step.USE
+
+
+@pytest.mark.parametrize("age", [0.0, M + 1, H + 1])
+def test_a_revoked_kid_is_refused_at_any_age(age: float) -> None:
+    with pytest.raises(RevokedKey):
+        a_filled_cache(revoked=frozenset({"burned"})).plan("burned", T + age)
+
+
+@pytest.mark.parametrize("age", [2.0, M - 1, M + 1, H + 1])
+def test_an_unknown_kid_is_looked_for_while_the_bucket_has_something(age: float) -> None:
+    assert a_filled_cache().plan("new", T + age) is Step.FETCH
+
+
+def test_a_known_kid_older_than_h_is_looked_for() -> None:
+    assert a_filled_cache().plan("one", T + H + 1) is Step.FETCH
+
+
+def test_an_unknown_kid_is_refused_when_the_bucket_is_empty_and_the_last_fetch_was_good() -> None:
+    cache = a_filled_cache()
+    drain(cache, T + 100)
+
+    with pytest.raises(UnknownKey):
+        cache.plan("new", T + 101)
+
+
+def test_an_unknown_kid_cannot_be_judged_when_the_bucket_is_empty_and_the_last_fetch_failed() -> None:
+    cache = a_filled_cache()
+    drain(cache, T + 100)
+    cache.depart(T + 101, demanded=False)
+    cache.fail(T + 101)
+
+    with pytest.raises(KeysUnavailable):
+        cache.plan("new", T + 102)
+
+
+@pytest.mark.parametrize("age", [M + 1, H + 1])
+def test_nothing_unknown_can_be_judged_from_old_keys_with_an_empty_bucket(age: float) -> None:
+    cache = a_filled_cache()
+    fetch(cache, T, None)
+    for i in range(5):
+        cache.depart(T + age - 5 + i, demanded=True)
+        cache.fail(T + age - 5 + i)
+
+    for kid in ("new", *(("one",) if age > H else ())):
+        with pytest.raises(KeysUnavailable) as refusal:
+            cache.plan(kid, T + age)
+        assert 1 <= (refusal.value.retry_after or 0) <= 31
+
+
+def test_without_any_set_the_first_token_asks_and_later_ones_wait_for_the_same_fetch() -> None:
+    cache = a_cache()
+
+    assert cache.plan("one", T) is Step.FETCH
+    cache.depart(T, demanded=True)
+    assert cache.plan("two", T) is Step.FETCH
+    assert cache.refresh_at(T) == inf
+
+
+# After waiting.
+
+
+def test_a_good_answer_settles_an_unknown_kid() -> None:
+    cache = a_filled_cache()
+
+    cache.settle("one", T, answered=True)
+    with pytest.raises(UnknownKey):
+        cache.settle("new", T, answered=True)
+
+
+def test_a_fetch_that_is_not_done_or_failed_settles_nothing() -> None:
+    cache = a_filled_cache()
+    with pytest.raises(KeysUnavailable):
+        cache.settle("new", T, answered=False)
+
+    cache.depart(T + 2, demanded=True)
+    cache.fail(T + 2)
+
+    with pytest.raises(KeysUnavailable):
+        cache.settle("new", T + 2, answered=True)
+    with pytest.raises(KeysUnavailable):
+        a_filled_cache().settle("one", T + H + 1, answered=True)
+
+
+def test_a_kid_that_turns_out_revoked_is_refused() -> None:
+    with pytest.raises(RevokedKey):
+        a_filled_cache(revoked=frozenset({"burned"})).settle("burned", T, answered=True)
+
+
+# Replacing.
+
+
+def test_a_set_replaces_the_one_before_and_is_never_merged() -> None:
+    cache = a_filled_cache()
+
+    assert fetch(cache, T + 10, a_set("two")) is Landing.ADOPTED
+    assert set(cache.view.key_set.keys) == {"two"}
+
+
+def test_an_equal_set_or_not_modified_only_renews_the_age() -> None:
+    cache = a_filled_cache(epoch=1)
+    before = cache.view
+
+    assert fetch(cache, T + 100, a_set("one", epoch=1)) is Landing.UNCHANGED
+    assert fetch(cache, T + 200, None) is Landing.UNCHANGED
+    assert cache.view.key_set is before.key_set
+    assert cache.view.generation == before.generation
+    assert cache.view.degraded_from == T + 200 + M
+
+
+@pytest.mark.parametrize("epoch", [6, None])
+def test_a_lower_or_missing_epoch_is_not_adopted_and_counts_as_a_failure(epoch: int | None) -> None:
+    cache = a_filled_cache(epoch=7)
+
+    assert fetch(cache, T + 10, a_set("old", epoch=epoch)) is Landing.OLDER_EPOCH
+    assert set(cache.view.key_set.keys) == {"one"}
+    assert not cache.last_good
+
+
+def test_an_issuer_without_epochs_is_taken_as_it_comes() -> None:
+    cache = a_filled_cache()
+
+    assert fetch(cache, T + 10, a_set("two")) is Landing.ADOPTED
+    assert fetch(cache, T + 20, a_set("three", epoch=1)) is Landing.ADOPTED
+
+
+def test_what_was_revoked_stays_revoked_whatever_a_later_answer_says() -> None:
+    cache = a_filled_cache(revoked=frozenset({"burned"}))
+
+    fetch(cache, T + 10, a_set("burned", "two"))
+
+    assert set(cache.view.key_set.keys) == {"two"}
+    with pytest.raises(RevokedKey):
+        cache.plan("burned", T + 10)
+
+
+def test_a_new_tombstone_makes_a_new_generation() -> None:
+    cache = a_filled_cache()
+    before = cache.view.generation
+
+    fetch(cache, T + 10, a_set("one", revoked=frozenset({"burned"})))
+
+    assert cache.view.generation == before + 1
+
+
+def test_the_age_counts_from_the_start_of_the_fetch() -> None:
+    cache = a_cache()
+    cache.depart(T, demanded=False)
+    cache.land(a_set("one"), T + 4)
+
+    assert cache.view.degraded_from == T + M
+
+
+def test_a_restored_set_keeps_its_age_and_its_epoch() -> None:
+    cache = a_cache()
+    cache.restore(a_set("one", epoch=7), T - 1000)
+
+    assert cache.view.unusable_from == T - 1000 + H
+    assert cache.plan("one", T) is Step.USE
+    assert fetch(cache, T, a_set("old", epoch=6)) is Landing.OLDER_EPOCH
+
+
+# When.
+
+
+@pytest.mark.parametrize(("random", "after"), [(0.0, 216.0), (0.5, 240.0), (0.999999, 264.0)])
+def test_keys_are_refreshed_every_interval_give_or_take_a_tenth(random: float, after: float) -> None:
+    cache = a_cache(random)
+    fetch(cache, T, a_set("one"))
+
+    assert cache.refresh_at(T) == pytest.approx(T + after, abs=0.01)
+    assert after + 5 <= M
+
+
+def test_retries_double_up_to_half_a_minute_with_full_jitter() -> None:
+    cache = a_cache(0.999999)
+    now, delays = T, []
+    for _ in range(8):
+        cache.depart(now, demanded=False)
+        cache.fail(now)
+        delays.append(cache.refresh_at(now) - now)
+        now = cache.refresh_at(now)
+
+    assert delays == pytest.approx([1, 2, 4, 8, 16, 30, 30, 30], rel=0.001)
+
+
+def test_a_retry_is_never_sooner_than_a_second() -> None:
+    cache = a_cache(0.0)
+    cache.depart(T, demanded=False)
+    cache.fail(T)
+
+    assert cache.refresh_at(T) == T + 1
+
+
+def test_a_demand_that_comes_too_early_waits_for_its_second() -> None:
+    cache = a_filled_cache()
+
+    assert cache.demand_at(T + 0.25) == T + 1
+    assert cache.demand_at(T + 7) == T + 7
+
+
+def test_retry_after_is_obeyed_by_everybody() -> None:
+    cache = a_filled_cache()
+    cache.depart(T + 10, demanded=False)
+    cache.fail(T + 10, retry_after=60)
+
+    assert cache.refresh_at(T + 10) == T + 70
+    with pytest.raises(KeysUnavailable) as refusal:
+        cache.plan("new", T + 11)
+    assert refusal.value.retry_after
+    assert cache.plan("one", T + 11) is Step.USE
+    assert cache.plan("new", T + 70) is Step.FETCH
+
+
+def test_an_absurd_retry_after_is_cut_to_the_interval() -> None:
+    cache = a_filled_cache()
+    cache.depart(T, demanded=False)
+    cache.fail(T, retry_after=1e9)
+
+    assert cache.refresh_at(T) == T + REFRESH
+
+
+def test_while_nothing_is_usable_background_retries_leave_the_bucket_to_requests() -> None:
+    cache = a_cache(0.0)
+    for i in range(20):
+        cache.depart(T + i, demanded=False)
+        cache.fail(T + i)
+
+    assert cache.plan("one", T + 21) is Step.FETCH
+
+
+# Laws.
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """Tokens with known, unknown and revoked kids; good, older and failed answers; time that passes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = T
+        self.random = 0.5
+        self.cache = KeyCache(REFRESH, H, lambda: self.random)
+        self.departures: list[float] = []
+        self.cold_departures = 0
+        self.epoch = 1
+        self.issuer = {"one"}
+        self.tombstones: set[str] = set()
+        self.held_until = -inf
+        self.highest = -1
+
+    def travel(self, *, demanded: bool, answer: str) -> None:
+        if not demanded and self.now >= self.cache.view.unusable_from:
+            self.cold_departures += 1
+        else:
+            self.departures.append(self.now)
+        self.cache.depart(self.now, demanded=demanded)
+        if answer == "good":
+            key_set = a_set(*self.issuer, epoch=self.epoch, revoked=frozenset(self.tombstones))
+            assert self.cache.land(key_set, self.now) is not Landing.OLDER_EPOCH
+            self.held_until = self.now + H
+            self.held = set(self.issuer)
+        elif answer == "old":
+            if self.highest > 0:
+                assert self.cache.land(a_set("old", epoch=0), self.now) is Landing.OLDER_EPOCH
+            else:
+                self.cache.fail(self.now)
+        else:
+            self.cache.fail(self.now, 20 if answer == "busy" else None)
+        self.highest = max(self.highest, self.cache.view.key_set.epoch or -1)
+
+    @rule(seconds=st.sampled_from([0.01, 0.5, 1.0, 3.0, 31.0, 250.0, 2 * H]), random=st.floats(0, 0.999))
+    def passes(self, seconds: float, random: float) -> None:
+        self.now += seconds
+        self.random = random
+
+    @rule(answer=st.sampled_from(["good", "failed", "old", "busy"]))
+    def background(self, answer: str) -> None:
+        if self.cache.refresh_at(self.now) <= self.now:
+            self.travel(demanded=False, answer=answer)
+
+    @rule(kids=st.integers(1, 30), answer=st.sampled_from(["good", "failed", "old", "busy"]))
+    def forged_tokens(self, kids: int, answer: str) -> None:
+        for i in range(kids):
+            try:
+                step = self.cache.plan(f"forged-{i}", self.now)
+            except TokenRefused:
+                continue
+            assert step is Step.FETCH
+            if self.cache.demand_at(self.now) <= self.now:
+                self.travel(demanded=True, answer=answer)
+
+    @rule()
+    def rotates(self) -> None:
+        self.epoch += 1
+        self.issuer = {f"key-{self.epoch}"}
+
+    @rule()
+    def burns(self) -> None:
+        self.epoch += 1
+        self.tombstones |= self.issuer
+        self.issuer = {f"key-{self.epoch}"}
+
+    @invariant()
+    def fetches_are_few_and_apart(self) -> None:
+        for i, start in enumerate(self.departures):
+            inside = [at for at in self.departures[i:] if at <= start + 3600]
+            assert len(inside) <= 5 + (inside[-1] - start) / 30 + 1e-6
+        assert all(later - earlier >= 1 for earlier, later in zip(self.departures, self.departures[1:], strict=False))
+
+    @invariant()
+    def an_outage_loses_no_known_key_before_h(self) -> None:
+        if self.now < self.held_until:
+            for kid in self.held:
+                assert self.cache.plan(kid, self.now) is Step.USE
+
+    @invariant()
+    def a_lower_epoch_is_never_adopted(self) -> None:
+        assert (self.cache.view.key_set.epoch or -1) >= self.highest
+        assert "old" not in self.cache.view.key_set.keys
+
+    @invariant()
+    def a_tombstone_never_returns(self) -> None:
+        assert not self.cache.view.key_set.revoked & self.cache.view.key_set.keys.keys()
+
+
+AnyHistory.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAnyHistory = AnyHistory.TestCase
+
+
+def test_a_lasting_storm_of_forged_kids_costs_the_issuer_next_to_nothing() -> None:
+    cache = a_filled_cache()
+    fetches = 0
+    for tick in range(36_000):
+        now = T + 1 + tick / 10
+        try:
+            cache.plan(f"forged-{tick}", now)
+        except UnknownKey:
+            continue
+        if cache.demand_at(now) <= now:
+            fetch(cache, now, None, demanded=True)
+            fetches += 1
+
+    assert fetches <= 5 + 3600 / 30

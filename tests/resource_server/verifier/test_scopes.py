@@ -1,0 +1,107 @@
+"""What a route may ask of a token."""
+
+from __future__ import annotations
+
+import pytest
+
+from resource_server.verifier import scopes
+from resource_server.verifier.errors import InsufficientScope, MissingPermission, MissingRole, PersonRequired
+from resource_server.verifier.scopes import Requirement
+from resource_server.verifier.verify import verify
+from tests.resource_server.support import NOW, a_key_set, a_policy, a_token, claims
+
+TOKEN = verify(a_token(claims(scope="read write", roles=["editor"], entitlements=["notes:write"])), a_key_set(), a_policy(), NOW)
+CLIENT = verify(a_token(claims(sub="app", scope="read")), a_key_set(), a_policy(), NOW)
+
+
+def test_what_is_held_passes() -> None:
+    scopes.require_scopes(TOKEN, "read", "write")
+    scopes.require_any_scope(TOKEN, "other", "read")
+    scopes.require_roles(TOKEN, "editor")
+    scopes.require_any_role(TOKEN, "admin", "editor")
+    scopes.require_permissions(TOKEN, "notes:write")
+    scopes.require_any_permission(TOKEN, "notes:write", "other")
+    Requirement(person=True).check(TOKEN)
+
+
+def test_every_scope_is_needed_and_the_challenge_names_them() -> None:
+    with pytest.raises(InsufficientScope) as refusal:
+        scopes.require_scopes(TOKEN, "write", "read", "admin")
+
+    assert refusal.value.scope == "admin read write"
+    assert (refusal.value.status, refusal.value.reason) == (403, "insufficient_scope")
+
+
+@pytest.mark.parametrize("scope", ["rea", "reads", "READ", "read write"])
+def test_a_scope_counts_only_as_a_whole(scope: str) -> None:
+    if " " in scope:
+        with pytest.raises(ValueError, match="scope"):
+            scopes.require_scopes(TOKEN, scope)
+        return
+    with pytest.raises(InsufficientScope):
+        scopes.require_scopes(TOKEN, scope)
+
+
+def test_one_of_several_scopes_is_needed() -> None:
+    with pytest.raises(InsufficientScope):
+        scopes.require_any_scope(TOKEN, "a", "b")
+
+
+@pytest.mark.parametrize("ask", [scopes.require_roles, scopes.require_any_role])
+def test_a_missing_role_is_told_without_a_scope(ask) -> None:
+    with pytest.raises(MissingRole) as refusal:
+        ask(TOKEN, "admin")
+
+    assert (refusal.value.status, refusal.value.scope) == (403, None)
+
+
+@pytest.mark.parametrize("ask", [scopes.require_permissions, scopes.require_any_permission])
+def test_a_missing_permission_is_told_without_a_scope(ask) -> None:
+    with pytest.raises(MissingPermission) as refusal:
+        ask(TOKEN, "admin:all")
+
+    assert (refusal.value.status, refusal.value.scope) == (403, None)
+
+
+def test_a_client_is_no_person() -> None:
+    with pytest.raises(PersonRequired):
+        Requirement(person=True).check(CLIENT)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        scopes.require_scopes,
+        scopes.require_any_scope,
+        scopes.require_roles,
+        scopes.require_any_role,
+        scopes.require_permissions,
+        scopes.require_any_permission,
+    ],
+)
+def test_an_empty_list_of_rules_is_an_error_and_no_pass(ask) -> None:
+    with pytest.raises(ValueError, match="empty"):
+        ask(TOKEN)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"any_scope": frozenset()},
+        {"any_role": frozenset()},
+        {"any_permission": frozenset()},
+        {"scopes": frozenset({""})},
+        {"scopes": frozenset({'a"b'})},
+        {"any_scope": frozenset({"a b"})},
+        {"roles": frozenset({""})},
+    ],
+)
+def test_a_requirement_that_says_nothing_sensible_is_an_error(wrong: dict) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        Requirement(**wrong)
+
+
+def test_a_lone_string_is_one_name() -> None:
+    assert scopes.names("admin") == {"admin"}
+    assert scopes.names(["a", "b"]) == {"a", "b"}
+    assert scopes.names(None) == frozenset()
