@@ -7,15 +7,17 @@ because two RSA keys and four password hashes cost more than most tests.
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import logging
 import shutil
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote_plus
 
 import httpx2
 import pytest
@@ -94,24 +96,22 @@ class Issuer:
         self.clock.advance(seconds)
         await self.services.keyring.refresh()
 
-    async def token(
-        self, client: str | None = "app", *, headers: Mapping[str, str] | None = None, **form: str
-    ) -> httpx2.Response:
+    async def token(self, client: str | None = "app", /, **form: str) -> httpx2.Response:
         """Ask the token endpoint, authenticated as `client` by its own method; None sends no authentication."""
-        return await self.post("/token", client, headers=headers, **form)
+        return await self.post("/token", form, client)
 
     async def post(
-        self, path: str, client: str | None = "app", *, headers: Mapping[str, str] | None = None, **form: str
+        self, path: str, form: Mapping[str, str], client: str | None = "app", headers: Mapping[str, str] | None = None
     ) -> httpx2.Response:
         """Post a form to an OAuth endpoint, authenticated as `client`."""
-        auth = None
+        fields, headers = dict(form), dict(headers or {})
         if client == "poster":
-            form |= {"client_id": client, "client_secret": SECRETS[client]}
+            fields |= {"client_id": client, "client_secret": SECRETS[client]}
         elif client in SECRETS:
-            auth = (client, SECRETS[client])
+            headers["Authorization"] = basic(client, SECRETS[client])
         elif client is not None:
-            form |= {"client_id": client}
-        return await self.http.post(path, data=form, auth=auth, headers=headers)
+            fields["client_id"] = client
+        return await self.http.post(path, data=fields, headers=headers)
 
     async def refresh(self, token: str, client: str = "spa", **form: str) -> httpx2.Response:
         """Present a refresh token."""
@@ -203,18 +203,36 @@ def _trap(is_sqlite: bool, table: str, when: str) -> list[str]:
     return [body, f"CREATE TRIGGER trap BEFORE {when} ON {table} FOR EACH ROW EXECUTE FUNCTION trap()"]
 
 
-def services_on(database: Database, folder: Path, *, guesses: GuessPolicy | None = None, **settings: str) -> Services:
+def basic(client_id: str, secret: str) -> str:
+    """Spell client_secret_basic (RFC 6749 section 2.3.1)."""
+    pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
+    return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+def services_on(
+    database: Database, folder: Path, settings: Mapping[str, str] | None = None, *, guesses: GuessPolicy | None = None
+) -> Services:
     """Build the services of one process on a database. `settings` are named without their prefix."""
-    environ = {"ISSUER": ISSUER, "DATA_DIR": str(folder), "KEY_ENCRYPTION_KEYS": KEK} | settings
+    environ = {"ISSUER": ISSUER, "DATA_DIR": str(folder), "KEY_ENCRYPTION_KEYS": KEK} | dict(settings or {})
     loaded = load({f"AUTH_SERVER_{name}": value for name, value in environ.items()})
     return build_services(loaded, store=database.store(), argon2=CHEAP, guesses=guesses)
 
 
 @contextlib.asynccontextmanager
-async def running(database: Database, folder: Path, **settings: str) -> AsyncIterator[Issuer]:
-    """Run an auth server, from the start of its lifespan to its end."""
+async def running(
+    database: Database,
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    *,
+    guesses: GuessPolicy | None = None,
+    before: Callable[[Services], None] | None = None,
+) -> AsyncIterator[Issuer]:
+    """Run an auth server, from the start of its lifespan to its end. `before` sees its services before they start."""
+    services = services_on(database, folder, settings, guesses=guesses)
+    if before is not None:
+        before(services)
     with _captured_log() as log:
-        issuer = Issuer(database, services_on(database, folder, **settings), log)
+        issuer = Issuer(database, services, log)
         async with _lifespan(issuer.app), issuer.http:
             yield issuer
 
@@ -359,6 +377,7 @@ __all__ = [
     "Issuer",
     "any_issuer",
     "any_issuer_database",
+    "basic",
     "issuer",
     "issuer_database",
     "prepared_postgres",
