@@ -15,16 +15,6 @@ from shared.settings import is_loopback
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:/-]{0,199}")
 _SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 
-# Grants that clients may already be registered with by an operator, and that no member of the grants registry serves yet. So a
-# client's registration need not be touched again when the server learns one; until then the token endpoint refuses it.
-NOT_SERVED_YET: Final = frozenset(
-    {
-        "authorization_code",
-        "urn:ietf:params:oauth:grant-type:device_code",
-        "urn:ietf:params:oauth:grant-type:token-exchange",
-    }
-)
-
 # Grant types that a client may be registered for although this version does not serve them: an operator prepares a registration once.
 NOT_SERVED_YET: Final = frozenset(
     {

@@ -1,0 +1,70 @@
+"""How a client is told, and what is worth noting about one; the rules an operator registers under."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from auth_server.cli.plain_text import table, timestamp
+from auth_server.clients.metadata import NOT_SERVED_YET, RegistrationRules
+from auth_server.endpoints.registry import registration_rules
+from auth_server.protocol.client import Client
+from auth_server.protocol.scope import UNOWNED
+from auth_server.services import Services
+
+
+def registration_rules_of_operators() -> RegistrationRules:
+    """Return what an operator may register: what is served, and the grants that later versions serve."""
+    rules = registration_rules()
+    return replace(rules, grant_types=rules.grant_types | NOT_SERVED_YET)
+
+
+def described(client: Client) -> dict[str, object]:
+    """Return a client for JSON, by the names of RFC 7591 section 2 where it has one; never its secrets' digests."""
+    return {
+        "client_id": client.client_id,
+        "client_name": client.name,
+        "token_endpoint_auth_method": client.auth_method,
+        "grant_types": sorted(client.grants),
+        "scope": " ".join(sorted(client.scope)),
+        "redirect_uris": list(client.redirect_uris),
+        "post_logout_redirect_uris": list(client.post_logout_redirect_uris),
+        "default_resource": client.default_resource,
+        "rotates_refresh_tokens": client.rotates,
+        "secrets": [{"expires_at": _seconds(secret.expires_at)} for secret in client.secrets],
+        "disabled": client.disabled,
+        "created_at": _seconds(client.created_at or None),
+    }
+
+
+def summary_table(clients: Sequence[Client]) -> str:
+    """Return clients as rows."""
+    rows = [
+        (
+            client.client_id,
+            "disabled" if client.disabled else "public" if client.is_public else "confidential",
+            " ".join(sorted(grant.rsplit(":", 1)[-1] for grant in client.grants)),
+            " ".join(sorted(client.scope)),
+        )
+        for client in clients
+    ]
+    return table(("CLIENT", "KIND", "GRANTS", "SCOPE"), rows, empty="no clients yet")
+
+
+async def notes_on(services: Services, client: Client) -> tuple[str, ...]:
+    """Return what an operator may not expect: grants that nothing serves yet, scopes that no resource offers, a missing secret."""
+    resources = await services.resources.all()
+    offered = UNOWNED.union(*(resource.scopes for resource in resources.values()))
+    unserved = client.grants - registration_rules().grant_types
+    notes = [f"{grant} is not served by this version yet" for grant in sorted(unserved)]
+    if unknown := sorted(client.scope - offered):
+        notes.append(f"no resource offers {', '.join(unknown)} yet")
+    if client.default_resource and client.default_resource not in resources:
+        notes.append(f"there is no resource {client.default_resource} yet")
+    if not client.grants:
+        notes.append("it has no grant yet: it cannot get tokens")
+    return tuple(notes)
+
+
+def _seconds(at: int | None) -> str | None:
+    return None if at is None else timestamp(at * 1000)

@@ -1,0 +1,117 @@
+"""What is due on a ring and when, and its keys drawn against time. Pure: a view, the policy and `now` in, words out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from auth_server.cli.plain_text import duration, relative
+from auth_server.keys.lifecycle import RotationPolicy
+from auth_server.store.signing_keys import KeyState, RingView, SigningKey
+
+_COLUMNS: Final = 60
+_ORDER: Final = (
+    KeyState.PENDING,
+    KeyState.ACTIVE,
+    KeyState.RETIRING,
+    KeyState.IMPORTED_VERIFY_ONLY,
+    KeyState.RETIRED,
+    KeyState.COMPROMISED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What happens to a key next, and when (milliseconds since the epoch)."""
+
+    what: str
+    at_ms: int
+
+    def words(self, now_ms: int) -> str:
+        """Return it in words; what should have happened already is due now, for the server does it within seconds."""
+        return f"{self.what} {'now' if self.at_ms <= now_ms else relative(self.at_ms, now_ms)}"
+
+
+def in_order(keys: Sequence[SigningKey]) -> list[SigningKey]:
+    """Return keys by where they stand in their life, then by age."""
+    return sorted(keys, key=lambda key: (_ORDER.index(key.state), key.published_at, key.kid))
+
+
+def hand_over_ms(view: RingView, policy: RotationPolicy) -> int | None:
+    """Return when the standby takes over: after N, and once the active key has signed for a rotation period. None without both."""
+    if view.active is None or view.pending is None:
+        return None
+    signing_since = view.active.activated_at or view.active.published_at
+    return max(view.pending.published_at + policy.publish_ahead_ms, signing_since + policy.rotation_period_ms)
+
+
+def next_due(key: SigningKey, view: RingView, policy: RotationPolicy) -> Due | None:
+    """Return what is due next for a key; None when nothing will happen to it any more."""
+    hand_over = hand_over_ms(view, policy)
+    if key.state is KeyState.PENDING and hand_over is not None:
+        return Due("signs", hand_over)
+    if key.state is KeyState.ACTIVE:
+        return Due("hands over", hand_over) if hand_over is not None else Due("standby is made", view.now_ms)
+    if key.state is KeyState.RETIRING and key.retired_at is not None:
+        if key.private_ref is not None:
+            return Due("private half is erased", key.retired_at + policy.sign_lease_ms)
+        return Due("is withdrawn", key.retired_at + policy.retire_after_ms)
+    if key.state is KeyState.IMPORTED_VERIFY_ONLY and key.not_after is not None:
+        return Due("is withdrawn", key.not_after)
+    return None
+
+
+def draw(view: RingView, policy: RotationPolicy) -> str:
+    """Return the published keys against time: `-` published, `=` signing, `|` now; at most 90 columns wide."""
+    spans = [(key, _span(key, view, policy)) for key in in_order(view.keys)]
+    first = min((span.published for _, span in spans), default=view.now_ms)
+    last = max((span.withdrawn for _, span in spans), default=view.now_ms)
+    scale = max(last - first, 1) / (_COLUMNS - 1)
+    now_column = round((view.now_ms - first) / scale)
+    lines = [f"{key.state.value.ljust(9)} {short(key.kid)}  {_bar(span, first, scale, now_column)}" for key, span in spans]
+    left, right = duration((view.now_ms - first) / 1000), duration((last - view.now_ms) / 1000)
+    before = f"{left} ago" if view.now_ms - first >= 1000 else ""
+    # The label of now stands under its bar, as far as the one before it leaves room.
+    middle = before.ljust(now_column) if len(before) < now_column else f"{before} "
+    axis = f"{middle}now".ljust(_COLUMNS - len(right) - 3)
+    return "\n".join([*lines, f"{' ' * 23}{axis}in {right}"])
+
+
+def short(kid: str) -> str:
+    """Return the beginning of a kid: enough to tell the keys of a ring apart."""
+    return kid[:11]
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    published: int
+    signs: int | None
+    stops: int | None
+    withdrawn: int
+
+
+def _span(key: SigningKey, view: RingView, policy: RotationPolicy) -> _Span:
+    hand_over = max(hand_over_ms(view, policy) or view.now_ms, view.now_ms)
+    if key.state is KeyState.PENDING:
+        stops = hand_over + policy.rotation_period_ms
+        return _Span(key.published_at, hand_over, stops, stops + policy.retire_after_ms)
+    if key.state is KeyState.ACTIVE:
+        return _Span(key.published_at, key.activated_at, hand_over, hand_over + policy.retire_after_ms)
+    if key.state is KeyState.RETIRING and key.retired_at is not None:
+        return _Span(key.published_at, key.activated_at, key.retired_at, key.retired_at + policy.retire_after_ms)
+    return _Span(key.published_at, None, None, key.not_after or view.now_ms)
+
+
+def _bar(span: _Span, first: int, scale: float, now_column: int) -> str:
+    def column(at: int) -> int:
+        return round((at - first) / scale)
+
+    bar = [" "] * _COLUMNS
+    for place in range(column(span.published), column(span.withdrawn) + 1):
+        bar[place] = "-"
+    if span.signs is not None and span.stops is not None:
+        for place in range(column(span.signs), column(span.stops)):
+            bar[place] = "="
+    bar[now_column] = "|"
+    return "".join(bar).rstrip()
