@@ -42,7 +42,7 @@ async def test_a_verified_address_is_as_good_as_the_name(persons: People) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "password"),
+    "name, password",
     [
         ("alice", WRONG),
         ("nobody", PASSWORD),

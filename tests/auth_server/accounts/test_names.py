@@ -47,12 +47,12 @@ def test_names_of_all_scripts_are_acceptable(text: str) -> None:
     ],
 )
 def test_what_could_mislead_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="has 1 to 64|begins with|does not mix"):
+    with pytest.raises(ValueError, match=r"has 1 to 64|begins with|does not mix"):
         parse_username(text)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    "one, other",
     [
         ("Alice", "alice"),
         ("ＡＬＩＣＥ", "alice"),

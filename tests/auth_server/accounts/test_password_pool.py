@@ -87,9 +87,7 @@ async def test_there_is_room_again_when_work_is_done_or_given_up() -> None:
     pool.close()
 
 
-@pytest.mark.parametrize(
-    ("seconds", "threads", "capacity"), [(0.02, 1, 26), (0.02, 3, 67), (0.0001, 1, 65), (5.0, 1, 2), (5.0, 3, 6)]
-)
+@pytest.mark.parametrize("seconds, threads, capacity", [(0.02, 1, 26), (0.02, 3, 67), (0.0001, 1, 65), (5.0, 1, 2), (5.0, 3, 6)])
 async def test_the_line_holds_half_a_second_of_work(seconds: float, threads: int, capacity: int) -> None:
     """At most 64 pieces, and never fewer than would keep every thread busy."""
     pool = PasswordPool(threads=threads)

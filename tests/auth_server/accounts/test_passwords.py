@@ -141,7 +141,7 @@ async def test_a_short_name_may_occur_by_chance() -> None:
     assert await some_passwords().faults("a rabbit in a boat 42", names=("a", "bo@x.io")) == ()
 
 
-@pytest.mark.parametrize(("length", "acceptable"), [(14, False), (15, True)])
+@pytest.mark.parametrize("length, acceptable", [(14, False), (15, True)])
 async def test_a_sole_factor_has_at_least_15_characters(length: int, acceptable: bool) -> None:
     """NIST SP 800-63B section 3.1.1.2. Characters are counted after normalisation, not bytes."""
     password = "ж8#кЦ9!пЛв2@рЯ4щ"[:length]

@@ -58,9 +58,7 @@ async def test_of_parallel_sign_ups_for_one_name_one_succeeds(persons: People) -
     assert {result.error for result in results if isinstance(result, ApiError)} == {"username_taken"}
 
 
-@pytest.mark.parametrize(
-    ("username", "email", "error"), [("a@b", "a@b.example", "invalid_username"), ("bob", "bob", "invalid_email")]
-)
+@pytest.mark.parametrize("username, email, error", [("a@b", "a@b.example", "invalid_username"), ("bob", "bob", "invalid_email")])
 async def test_unacceptable_names_and_addresses_are_refused_with_reasons(
     persons: People, username: str, email: str, error: str
 ) -> None:

@@ -17,7 +17,7 @@ def a_session(*, idle: int = IDLE, absolute: int = 24 * IDLE, ended_at: int | No
     return Session("sid", "sub", NOW // 1000, ACR_PASSWORD, ("pwd",), NOW, NOW + idle, NOW + absolute, ended_at)
 
 
-@pytest.mark.parametrize(("after", "live"), [(0, True), (IDLE - 1, True), (IDLE, False), (IDLE + 1, False)])
+@pytest.mark.parametrize("after, live", [(0, True), (IDLE - 1, True), (IDLE, False), (IDLE + 1, False)])
 def test_an_idle_session_is_over_from_the_millisecond_it_expires(after: int, live: bool) -> None:
     assert is_live(a_session(), NOW + after) is live
 
@@ -31,7 +31,7 @@ def test_an_ended_session_is_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "worth"), [(0, False), (IDLE // 10 - 1, False), (IDLE // 10, True), (IDLE - 1, True), (IDLE, False)]
+    "after, worth", [(0, False), (IDLE // 10 - 1, False), (IDLE // 10, True), (IDLE - 1, True), (IDLE, False)]
 )
 def test_a_use_is_written_when_it_gains_a_tenth_of_the_idle_lifetime(after: int, worth: bool) -> None:
     assert is_worth_touching(a_session(), NOW + after, IDLE) is worth
