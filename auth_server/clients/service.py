@@ -54,6 +54,15 @@ class Clients:
         """
         return FIRST_PARTY if client_id == FIRST_PARTY_CLIENT_ID else await self._remembered.get(client_id)
 
+    async def find_anew(self, client_id: str) -> Client | None:
+        """Return a client as the database has it now.
+
+        Raises:
+            StoreUnavailable: the database did not answer.
+        """
+        self._remembered.forget(client_id)
+        return await self.find(client_id)
+
     async def register(
         self, client: Client, rules: RegistrationRules, given_secret: Secret | None = None, *, actor: str = "operator"
     ) -> Secret | None:

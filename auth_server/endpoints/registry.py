@@ -17,7 +17,7 @@ from auth_server.services import Services
 
 def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
     """Return every endpoint. The most used come first: routes are tried in order."""
-    authenticator = Authenticator(METHODS, services.clients.find, services.store.clock)
+    authenticator = Authenticator(METHODS, services.clients.find, services.clients.find_anew, services.store.clock)
     grants = all_grants(Collaborators(services.families, services.refresh_policy))
     issuer, key_policy, directory = services.settings.issuer, services.settings.key_policy, services.directory
     members: list[Endpoint] = [

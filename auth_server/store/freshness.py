@@ -66,6 +66,10 @@ class Remembered(Generic[K, V]):
         self._generation = -1
         self._values: dict[K, V] = {}
 
+    def forget(self, key: K) -> None:
+        """Let the next `get` of this key ask the database."""
+        self._values.pop(key, None)
+
     async def get(self, key: K) -> V:
         """Return the value of a key, from memory when that is fresh.
 
@@ -80,7 +84,8 @@ class Remembered(Generic[K, V]):
             return self._values[key]
         value = await self._store.read(lambda tx: self._load(tx, key))
         # A change that came in between belongs to the next generation: do not remember the older value under it.
-        if generation == self._freshness.generation == self._generation:
+        # What does not exist is not remembered: a stranger could fill the memory with names of his own.
+        if value is not None and generation == self._freshness.generation == self._generation:
             if len(self._values) >= self._capacity:
                 del self._values[next(iter(self._values))]
             self._values[key] = value

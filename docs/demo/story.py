@@ -106,7 +106,7 @@ class Story:
                 f"{text}: expected {status} {error or ''}, got {answer.status} {answer.challenge} {answer.body!r:.300}"
             )
         reason = answer.body.get("reason") if isinstance(answer.body, dict) else None
-        self.saw(f"{text} → {status}" + (f" {error}" if error else "") + (f" ({reason})" if reason else ""))
+        self.saw(f"{text} → {status}" + (f" {error}" if error else "") + (f" ({reason})" if reason not in (None, error) else ""))
         return answer
 
     def must(self, condition: bool, text: str) -> None:
