@@ -150,9 +150,7 @@ class KeySource:
         """Start, and wait up to `seconds` for the first usable keys. Returns whether there are any."""
         deadline = time.monotonic() + seconds
         self.start()
-        while not self.is_usable and (left := deadline - time.monotonic()) > 0:
-            with self._condition:
-                flight = self._flight
+        while (flight := self._hopeful()) is not None and (left := deadline - time.monotonic()) > 0:
             with suppress(FutureTimeout):
                 flight.result(left)
         return self.is_usable
@@ -161,9 +159,7 @@ class KeySource:
         """Like `warm`, without blocking the event loop."""
         deadline = time.monotonic() + seconds
         self.start()
-        while not self.is_usable and (left := deadline - time.monotonic()) > 0:
-            with self._condition:
-                flight = self._flight
+        while (flight := self._hopeful()) is not None and (left := deadline - time.monotonic()) > 0:
             await asyncio.wait({asyncio.wrap_future(flight)}, timeout=left)
         return self.is_usable
 
@@ -190,6 +186,11 @@ class KeySource:
             self._condition.notify_all()
 
     # Waiting.
+
+    def _hopeful(self) -> Future[None] | None:
+        """Return the flight that may bring the first keys, or None if there are some. Together, or it could land in between."""
+        with self._condition:
+            return None if self.is_usable else self._flight
 
     def _board(self, key_id: str) -> tuple[Future[None], float] | None:
         self.start()

@@ -218,7 +218,7 @@ def test_a_restored_set_keeps_its_age_and_its_epoch() -> None:
 # When.
 
 
-@pytest.mark.parametrize(("random", "after"), [(0.0, 216.0), (0.5, 240.0), (0.999999, 264.0)])
+@pytest.mark.parametrize("random, after", [(0.0, 216.0), (0.5, 240.0), (0.999999, 264.0)])
 def test_keys_are_refreshed_every_interval_give_or_take_a_tenth(random: float, after: float) -> None:
     cache = a_cache(random)
     fetch(cache, T, a_set("one"))

@@ -60,7 +60,7 @@ def test_anything_but_200_is_a_failure(issuer: IssuerServer, status: int) -> Non
     assert failure.value.status == status
 
 
-@pytest.mark.parametrize(("value", "seconds"), [("7", 7.0), ("0", 0.0), ("x", None), ("", None), ("-1", None), ("Wed, 99", None)])
+@pytest.mark.parametrize("value, seconds", [("7", 7.0), ("0", 0.0), ("x", None), ("", None), ("-1", None), ("Wed, 99", None)])
 def test_retry_after_is_told(issuer: IssuerServer, value: str, seconds: float | None) -> None:
     issuer.replies["/x"] = Reply(status=429, headers={"Retry-After": value})
 

@@ -17,7 +17,7 @@ def test_the_defaults_of_both_sides_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "own", "word"),
+    "policy, own, word",
     [
         (KeyPolicy(clock_error=30.5), OWN, "leeway"),
         (KeyPolicy(), replace(OWN, leeway=59), "leeway"),

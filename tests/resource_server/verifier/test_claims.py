@@ -75,22 +75,22 @@ def test_any_of_several_own_audiences_will_do() -> None:
     check(aud="https://two.example", policy=a_policy(audiences=frozenset({AUDIENCE, "https://two.example"})))
 
 
-@pytest.mark.parametrize(("late", "passes"), [(59, True), (60, False), (61, False)])
+@pytest.mark.parametrize("late, passes", [(59, True), (60, False), (61, False)])
 def test_a_token_ends_with_its_expiry_and_the_leeway(late: int, passes: bool) -> None:
     _passes_or(errors.Expired, passes, now=NOW + 600 + late)
 
 
-@pytest.mark.parametrize(("early", "passes"), [(60, True), (61, False)])
+@pytest.mark.parametrize("early, passes", [(60, True), (61, False)])
 def test_a_token_begins_with_its_issue_and_the_leeway(early: int, passes: bool) -> None:
     _passes_or(errors.IssuedInTheFuture, passes, now=NOW - early)
 
 
-@pytest.mark.parametrize(("ahead", "passes"), [(60, True), (61, False)])
+@pytest.mark.parametrize("ahead, passes", [(60, True), (61, False)])
 def test_not_before_is_kept_with_the_leeway(ahead: int, passes: bool) -> None:
     _passes_or(errors.NotYetValid, passes, nbf=NOW + ahead)
 
 
-@pytest.mark.parametrize(("lifetime", "passes"), [(3600, True), (3601, False), (1, True), (0, False), (-1, False)])
+@pytest.mark.parametrize("lifetime, passes", [(3600, True), (3601, False), (1, True), (0, False), (-1, False)])
 def test_a_lifetime_is_bounded(lifetime: int, passes: bool) -> None:
     _passes_or(errors.LifetimeTooLong, passes, exp=NOW + lifetime)
 
@@ -104,7 +104,7 @@ def _passes_or(refusal: type[errors.TokenRefused], passes: bool, **how) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    "name, value",
     [
         ("scope", ["a"]),
         ("scope", None),
@@ -143,7 +143,7 @@ def test_a_bound_token_is_no_bearer_token(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scope", "expected"),
+    "scope, expected",
     [
         ("", set()),
         ("a", {"a"}),

@@ -53,7 +53,7 @@ def test_a_header_that_brings_or_names_a_key_or_changes_the_meaning_is_refused(m
 
 
 @pytest.mark.parametrize(
-    ("members", "refusal"),
+    "members, refusal",
     [
         ({"typ": ...}, WrongType),
         ({"typ": "JWT"}, WrongType),

@@ -57,7 +57,7 @@ def test_absent_lists_are_empty_and_a_clients_own_token_is_no_persons() -> None:
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "jwk", "sign"),
+    "algorithm, jwk, sign",
     [
         ("RS256", rsa_jwk("one"), rs256()),
         ("PS256", rsa_jwk("one", alg="PS256"), ps256),
@@ -149,9 +149,7 @@ def is_token_or_refusal(compact: bytes, now: int = NOW) -> bool:
     """Return whether a token came out; anything but a token or a TokenRefused fails the test by itself."""
     try:
         return isinstance(verify(compact, KEYS, POLICY, now), VerifiedToken)
-    except TokenRefused as refusal:
-        assert refusal.reason
-        assert refusal.challenge is None or refusal.challenge.isascii()
+    except TokenRefused:
         return False
 
 

@@ -1,0 +1,303 @@
+"""The living key source: one flight for all, nobody waits for known keys, nothing is fetched on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from resource_server.jwks import source as source_module
+from resource_server.jwks.cache import KeyCache
+from resource_server.jwks.discovery import Retrieved
+from resource_server.jwks.fetcher import FetchFailed
+from resource_server.jwks.source import KeySource
+from resource_server.jwks.state_file import StateFile
+from resource_server.verifier.errors import KeysUnavailable, UnknownKey
+from resource_server.verifier.key_set import KeySet
+from tests.resource_server.support import ISSUER, NOW, RS256_ONLY, Events, a_key_set, rsa_jwk
+
+
+class Clock:
+    """Seconds that pass only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Issuer:
+    """Answers in turn with what a test has laid out; waits while `open` is not set; the last answer stays."""
+
+    def __init__(self, *answers: KeySet | FetchFailed | None) -> None:
+        self.answers = list(answers)
+        self.open = threading.Event()
+        self.open.set()
+        self.arrived = threading.Semaphore(0)
+        self.threads: list[str] = []
+        self.forgot = 0
+
+    def retrieve(self) -> Retrieved:
+        self.threads.append(threading.current_thread().name)
+        self.arrived.release()
+        assert self.open.wait(10)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, FetchFailed):
+            raise answer
+        return Retrieved(answer, None)
+
+    def forget(self) -> None:
+        self.forgot += 1
+
+
+@contextmanager
+def a_source(issuer: Issuer, clock: Clock | None = None, **options) -> Iterator[KeySource]:
+    cache = KeyCache(240.0, 86_400.0, lambda: 0.5)
+    source = KeySource(issuer, cache, **{"tell": Events(), "clock": clock or Clock(), "wall_clock": lambda: NOW, **options})
+    try:
+        yield source
+    finally:
+        issuer.open.set()
+        source.close()
+
+
+def test_making_one_asks_nobody() -> None:
+    issuer = Issuer(a_key_set())
+    with a_source(issuer):
+        assert issuer.threads == []
+
+
+def test_warming_waits_for_the_first_keys() -> None:
+    with a_source(Issuer(a_key_set())) as source:
+        assert source.warm(5)
+        assert source.is_usable
+
+
+def test_warming_gives_up_in_time() -> None:
+    issuer = Issuer(a_key_set())
+    issuer.open.clear()
+    with a_source(issuer) as source:
+        assert not source.warm(0.05)
+        assert not asyncio.run(source.awarm(0.05))
+
+
+def test_the_first_token_fetches_and_is_then_worth_verifying() -> None:
+    with a_source(Issuer(a_key_set())) as source:
+        source.seek("one")
+        assert "one" in source.view.key_set.keys
+
+
+def test_a_known_kid_asks_nobody_while_another_fetch_hangs() -> None:
+    issuer, clock = Issuer(a_key_set()), Clock()
+    with a_source(issuer, clock) as source:
+        source.warm(5)
+        issuer.open.clear()
+        clock.now += 5
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(source.seek, "forged")
+            assert issuer.arrived.acquire(timeout=5)
+            assert issuer.arrived.acquire(timeout=5)
+
+            source.seek("one")
+            assert source.attend()
+
+            issuer.open.set()
+            with pytest.raises(UnknownKey):
+                waiting.result(5)
+
+
+def test_a_hundred_tokens_with_unknown_kids_share_one_fetch() -> None:
+    issuer, clock = Issuer(a_key_set()), Clock()
+    with a_source(issuer, clock) as source:
+        source.warm(5)
+        clock.now += 5
+        issuer.open.clear()
+
+        async def storm() -> list[object]:
+            tasks = [asyncio.ensure_future(source.aseek(f"forged-{i}")) for i in range(100)]
+            while source._waiters < 100:
+                await asyncio.sleep(0)
+            with pytest.raises(KeysUnavailable):
+                await source.aseek("one-too-many")
+            issuer.open.set()
+            return await asyncio.gather(*tasks, return_exceptions=True)
+
+        outcomes = asyncio.run(storm())
+
+    assert all(isinstance(outcome, UnknownKey) for outcome in outcomes)
+    assert len(issuer.threads) == 2
+    assert source._waiters == 0
+
+
+def test_fetches_run_on_the_sources_own_thread() -> None:
+    issuer = Issuer(a_key_set())
+    with a_source(issuer) as source:
+        asyncio.run(source.aseek("one"))
+
+    assert issuer.threads == ["resource-server-keys"]
+
+
+def test_who_waits_too_long_hears_that_nothing_can_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "WAIT_SECONDS", 0.05)
+    issuer = Issuer(a_key_set())
+    issuer.open.clear()
+    with a_source(issuer) as source:
+        with pytest.raises(KeysUnavailable):
+            source.seek("one")
+        with pytest.raises(KeysUnavailable):
+            asyncio.run(source.aseek("one"))
+
+
+def test_a_failed_fetch_changes_nothing_and_is_told() -> None:
+    issuer, clock = Issuer(a_key_set(), FetchFailed("status 500")), Clock()
+    with a_source(issuer, clock) as source:
+        source.warm(5)
+        clock.now += 5
+        with pytest.raises(KeysUnavailable):
+            source.seek("new")
+
+        source.seek("one")
+        assert source.last_failure == "status 500"
+        assert (source.fetches, source.failed_fetches) == (2, 1)
+
+
+def test_an_older_answer_is_told_and_the_validator_forgotten() -> None:
+    issuer, clock = Issuer(a_key_set(epoch=7), a_key_set(rsa_jwk("two"), epoch=6)), Clock()
+    with a_source(issuer, clock) as source:
+        source.warm(5)
+        clock.now += 5
+        with pytest.raises(KeysUnavailable):
+            source.seek("two")
+        assert "epoch" in (source.last_failure or "")
+
+    source._thread.join(5)  # type: ignore[union-attr]
+    assert issuer.forgot == 1
+
+
+def test_a_cancelled_waiter_leaves_the_flight_to_the_others() -> None:
+    issuer = Issuer(a_key_set())
+    issuer.open.clear()
+    with a_source(issuer) as source:
+
+        async def two_waiters() -> None:
+            one, two = (asyncio.ensure_future(source.aseek("one")) for _ in range(2))
+            while source._waiters < 2:
+                await asyncio.sleep(0)
+            one.cancel()
+            issuer.open.set()
+            await two
+            assert one.cancelled() or isinstance(await asyncio.gather(one, return_exceptions=True), list)
+
+        asyncio.run(two_waiters())
+        assert source._waiters == 0
+
+
+def test_keys_that_grow_old_are_called_degraded_once_and_used_until_h() -> None:
+    issuer, clock, events = Issuer(a_key_set(), FetchFailed("down")), Clock(), Events()
+    with a_source(issuer, clock, tell=events) as source:
+        source.warm(5)
+        clock.now += 301
+        assert source.attend()
+        assert source.attend()
+        assert source.is_degraded
+        clock.now += 86_400
+        assert not source.attend()
+        assert not source.is_usable
+
+    assert len(events.named("keys_degraded")) == 1
+
+
+def test_a_restart_needs_no_issuer(tmp_path: Path) -> None:
+    file = StateFile(tmp_path, ISSUER, RS256_ONLY)
+    with a_source(Issuer(a_key_set(epoch=3, revoked=["burned"])), state_file=file) as source:
+        source.warm(5)
+        source.close()
+        source._thread.join(5)  # type: ignore[union-attr]
+
+    events = Events()
+    later = NOW + 3600.0
+    with a_source(Issuer(FetchFailed("down")), state_file=file, wall_clock=lambda: later, tell=events) as source:
+        assert source.warm(5)
+        source.seek("one")
+        assert source.age_seconds == pytest.approx(3600)
+        assert source.view.key_set.revoked == {"burned"}
+    assert events.named("saved_keys_loaded")
+
+
+@pytest.mark.parametrize("later", [86_401.0, -61.0])
+def test_saved_keys_beyond_h_or_from_the_future_are_not_used(tmp_path: Path, later: float) -> None:
+    file = StateFile(tmp_path, ISSUER, RS256_ONLY)
+    file.save(a_key_set(revoked=["burned"]), float(NOW))
+    with a_source(Issuer(FetchFailed("down")), state_file=file, wall_clock=lambda: NOW + later) as source:
+        assert not source.warm(0.05)
+        assert source.view.key_set.revoked == {"burned"}
+
+
+def test_damaged_saved_keys_are_told_and_left_alone(tmp_path: Path) -> None:
+    file = StateFile(tmp_path, ISSUER, RS256_ONLY)
+    file.path.write_bytes(b"{}")
+    file.path.chmod(0o600)
+    events = Events()
+    with a_source(Issuer(a_key_set()), state_file=file, tell=events) as source:
+        assert source.warm(5)
+    assert events.named("saved_keys_unusable")
+
+
+def test_a_folder_that_cannot_be_written_is_told_and_keys_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    events = Events()
+    with a_source(Issuer(a_key_set()), state_file=StateFile(tmp_path / "file" / "x", ISSUER, RS256_ONLY), tell=events) as source:
+        assert source.warm(5)
+        source.close()
+        source._thread.join(5)  # type: ignore[union-attr]
+    assert events.named("keys_not_saved") or events.named("saved_keys_unusable")
+
+
+def test_a_closed_source_keeps_what_it_has_and_fetches_no_more() -> None:
+    issuer = Issuer(a_key_set())
+    with a_source(issuer) as source:
+        source.warm(5)
+        source.close()
+        source._thread.join(5)  # type: ignore[union-attr]
+
+        source.seek("one")
+        with pytest.raises(KeysUnavailable):
+            source.seek("new")
+        assert source._thread is not None
+        assert not source._thread.is_alive()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_fetches_for_itself() -> None:
+    """A preforking server builds the guard first and forks then: threads stay behind, locks may be held."""
+    clock, issuer = Clock(), Issuer(a_key_set(), a_key_set(rsa_jwk("two")))
+    with a_source(issuer, clock) as source:
+        source.warm(5)
+        source._condition.acquire()
+        child = os.fork()
+        if child == 0:
+            clock.now += 5
+            source.seek("two")
+            os._exit(0 if "two" in source.view.key_set.keys else 1)
+        source._condition.release()
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_source_that_nobody_holds_any_more_does_not_live_on_in_the_fork_hook() -> None:
+    issuer = Issuer(a_key_set())
+    with a_source(issuer) as source:
+        pass
+    hook = source_module.weakref.WeakMethod(source._begin)
+    del source
+    gc.collect()
+
+    assert hook() is None

@@ -1,0 +1,316 @@
+"""The guard: what it asks for, what it remembers, when it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from resource_server import Guard, TokenRefused
+from resource_server.guard import _as_bytes
+from resource_server.jwks.clock import boot_seconds
+from resource_server.verifier import errors
+from tests.resource_server.support import (
+    AUDIENCE,
+    ISSUER,
+    NOW,
+    Events,
+    IssuerServer,
+    Reply,
+    a_guard,
+    a_header,
+    a_token,
+    claims,
+    rs256,
+    rsa_jwk,
+    rsa_key,
+)
+from tests.resource_server.verifier.test_verify import counted_calls
+
+
+def a_token_of(issuer: IssuerServer, **members: object) -> bytes:
+    return a_token(claims(iss=issuer.url, **members))
+
+
+def test_a_good_token_makes_a_principal(guard: Guard, issuer: IssuerServer) -> None:
+    token = a_token_of(issuer, roles=["editor"], entitlements=["notes:write"], act={"sub": "helper"}).decode()
+
+    who = guard.verify(token)
+
+    assert (who.sub, who.client_id, who.scopes, who.roles) == ("alice", "app", {"notes:read"}, {"editor"})
+    assert (who.groups, who.entitlements, who.expires_at, who.is_person) == (set(), {"notes:write"}, NOW + 600, True)
+    assert (who.actor, who.claims["jti"], who.raw) == ({"sub": "helper"}, "token-1", token)
+    assert token not in repr(who)
+    assert asyncio.run(guard.averify(token.encode())) == who
+
+
+def test_the_claims_of_a_principal_cannot_be_changed(guard: Guard, issuer: IssuerServer) -> None:
+    token = a_token_of(issuer, roles=["a"])
+
+    with pytest.raises(TypeError):
+        guard.verify(token).claims["sub"] = "mallory"
+    assert guard.verify(token).sub == "alice"
+    assert guard.verify(token).claims["roles"] == ("a",)
+
+
+def test_a_principal_can_be_asked_for_more(guard: Guard, issuer: IssuerServer) -> None:
+    who = guard.verify(a_token_of(issuer, roles=["editor"], entitlements=["x"]))
+
+    who.require("notes:read", role="editor", permission="x", person=True)
+    for ask in (
+        lambda: who.require("notes:write"),
+        lambda: who.require(role="admin"),
+        lambda: who.require(permission="y"),
+    ):
+        with pytest.raises(TokenRefused):
+            ask()
+    with pytest.raises(ValueError, match="empty"):
+        who.require()
+
+
+@pytest.mark.parametrize("token", ["", b"", "é", "\ud800", "a.b.c", b"\xff.\xff.\xff", "x" * 9000, None, 1, object()])
+def test_whatever_is_given_the_answer_is_a_refusal(guard: Guard, token) -> None:
+    with pytest.raises(TokenRefused) as refusal:
+        guard.verify(token)
+    assert refusal.value.resource_metadata == "https://notes.example.com/.well-known/oauth-protected-resource"
+    with pytest.raises(TokenRefused):
+        asyncio.run(guard.averify(token))
+
+
+# Making one.
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"audience": ""},
+        {"audience": ()},
+        {"audience": ["", AUDIENCE]},
+        {"issuer": ""},
+        {"issuer": "http://id.example.com"},
+        {"issuer": "id.example.com"},
+        {"issuer": "https://id.example.com?x"},
+        {"issuer": "file:///x"},
+        {"metadata_url": "http://auth-server:8000"},
+        {"metadata_url": "ftp://x"},
+        {"algorithms": ()},
+        {"algorithms": ("HS256",)},
+        {"leeway": 61},
+        {"max_lifetime": 3601},
+        {"jwks_refresh": 0},
+        {"jwks_refresh": float("nan")},
+        {"max_stale": 299},
+        {"max_stale": float("inf")},
+    ],
+)
+def test_a_guard_that_would_guard_nothing_is_not_made(wrong: dict) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        Guard(**{"issuer": ISSUER, "audience": AUDIENCE, **wrong})
+
+
+def test_there_is_no_guard_without_an_audience() -> None:
+    with pytest.raises(TypeError):
+        Guard(issuer=ISSUER)  # type: ignore[call-arg]
+
+
+def test_making_one_makes_no_connection_and_no_thread() -> None:
+    before = threading.active_count()
+    Guard(issuer="https://id.invalid", audience=AUDIENCE)
+    Guard(issuer="http://auth-server:8000", audience=AUDIENCE, insecure_http=True)
+
+    assert threading.active_count() == before
+
+
+# Remembering.
+
+
+def test_a_remembered_token_takes_at_most_15_counted_calls(guard: Guard, issuer: IssuerServer) -> None:
+    token = a_token_of(issuer).decode()
+    guard.verify(token)
+
+    assert counted_calls(lambda: guard.verify(token)) <= 15
+
+
+def test_a_first_look_through_the_guard_takes_at_most_60_counted_calls(guard: Guard, issuer: IssuerServer) -> None:
+    guard.verify(a_token_of(issuer))
+    token = a_token_of(issuer, jti="token-2").decode()
+
+    assert counted_calls(lambda: guard.verify(token)) <= 61  # the profiler's own end counts as one
+
+
+def test_a_remembered_token_ends_at_its_time(issuer: IssuerServer) -> None:
+    now = [float(NOW)]
+    with a_guard(issuer, clock=lambda: now[0]) as guard:
+        token = a_token_of(issuer, nbf=NOW + 50)
+        guard.verify(token)
+
+        now[0] = NOW + 659.9
+        assert guard.verify(token)
+        now[0] = NOW + 660.0
+        with pytest.raises(errors.Expired):
+            guard.verify(token)
+        now[0] = NOW - 11.0
+        with pytest.raises(errors.NotYetValid):
+            guard.verify(token)
+
+
+def test_a_remembered_token_ends_with_its_key(issuer: IssuerServer) -> None:
+    seconds = [boot_seconds()]
+    with a_guard(issuer, monotonic=lambda: seconds[0]) as guard:
+        token = a_token_of(issuer)
+        guard.verify(token)
+        issuer.publish(rsa_jwk("two"), revoked=["one"], epoch=1)
+        seconds[0] += 5
+        guard.verify(a_token(claims(iss=issuer.url), a_header(kid="two"), rs256(rsa_key("two"))))
+
+        with pytest.raises(errors.RevokedKey):
+            guard.verify(token)
+
+
+def test_a_remembered_token_ends_when_keys_are_too_old(issuer: IssuerServer) -> None:
+    seconds = [boot_seconds()]
+    with a_guard(issuer, monotonic=lambda: seconds[0]) as guard:
+        token = a_token_of(issuer)
+        guard.verify(token)
+        issuer.replies.clear()
+        seconds[0] += 301
+        assert guard.verify(token)
+        seconds[0] += 86_400
+
+        with pytest.raises(errors.KeysUnavailable):
+            guard.verify(token)
+
+
+def test_what_is_refused_is_not_remembered(issuer: IssuerServer) -> None:
+    now = [NOW - 100]
+    with a_guard(issuer, clock=lambda: now[0]) as guard:
+        token = a_token_of(issuer)
+        with pytest.raises(errors.IssuedInTheFuture):
+            guard.verify(token)
+        now[0] = NOW
+
+        assert guard.verify(token)
+
+
+def test_no_token_lies_in_the_memory_of_tokens(guard: Guard, issuer: IssuerServer) -> None:
+    guard.verify(a_token_of(issuer))
+
+    assert all(len(digest) == 32 for digest in guard._verified._young)
+    assert "eyJ" not in repr(guard._verified._young)
+
+
+def test_many_threads_agree(guard: Guard, issuer: IssuerServer) -> None:
+    tokens = [a_token_of(issuer, sub=f"user-{i}") for i in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        subjects = list(pool.map(lambda token: guard.verify(token).sub, tokens * 5))
+
+    assert subjects == [f"user-{i}" for i in range(40)] * 5
+    assert len(issuer.times()) == 1
+
+
+# Readiness.
+
+
+def test_a_guard_is_ready_once_it_has_keys(guard: Guard) -> None:
+    readiness = guard.warm(5)
+
+    assert readiness
+    assert readiness.reasons == readiness.warnings == ()
+    assert asyncio.run(guard.awarm(5)).ready
+
+
+def test_a_guard_without_keys_says_why_it_is_not_ready(issuer: IssuerServer) -> None:
+    issuer.describe(issuer="https://evil.example")
+    with a_guard(issuer) as guard:
+        readiness = guard.warm(0.5)
+
+    assert not readiness
+    assert "evil.example" in readiness.reasons[0]
+
+
+def test_a_setting_that_does_not_fit_the_issuer_is_no_readiness_at_first_and_a_warning_later(issuer: IssuerServer) -> None:
+    policy = {
+        "access_token_lifetime": 600,
+        "clock_error": 30,
+        "leeway": 60,
+        "jwks_max_age": 300,
+        "publish_ahead": 601,
+        "retire_after": 86400,
+        "sign_lease": 60,
+        "view_lease": 300,
+    }
+    issuer.describe(key_policy=policy)
+    with a_guard(issuer, jwks_refresh=241) as guard:
+        readiness = guard.warm(5)
+        assert not readiness
+        assert "jwks_refresh" in readiness.reasons[0]
+        assert guard.verify(a_token_of(issuer))
+
+    with a_guard(issuer, jwks_refresh=240) as guard:
+        assert guard.warm(5)
+        guard._source.key_policy = type(guard._source.key_policy)(publish_ahead=10)  # type: ignore[misc]
+        later = guard.ready()
+        assert later
+        assert "jwks_refresh" in later.warnings[0]
+
+
+def test_saved_keys_make_a_guard_ready_while_the_issuer_is_down(issuer: IssuerServer, tmp_path: Path) -> None:
+    events = Events()
+    with a_guard(issuer, state_dir=tmp_path) as guard:
+        guard.warm(5)
+        guard.close()
+        guard._source._thread.join(5)  # type: ignore[union-attr]
+    issuer.replies.clear()
+
+    with a_guard(issuer, state_dir=str(tmp_path), on_event=events) as guard:
+        assert guard.warm(5)
+        assert guard.verify(a_token_of(issuer)).sub == "alice"
+
+
+def test_statistics_count_what_happened(guard: Guard, issuer: IssuerServer) -> None:
+    assert guard.statistics()["keys"] == 0
+    guard.verify(a_token_of(issuer))
+
+    counted = guard.statistics()
+    assert (counted["keys"], counted["fetches"], counted["failed_fetches"], counted["verified_tokens"]) == (1, 1, 0, 1)
+    assert counted["keys_age_seconds"] >= 0
+
+
+def test_the_metadata_document_names_the_issuer_and_the_resource() -> None:
+    guard = Guard(issuer=ISSUER, audience=AUDIENCE)
+
+    assert guard.metadata(["b", "a"], name="Notes", documentation="https://notes.example.com/docs") == {
+        "resource": AUDIENCE,
+        "authorization_servers": [ISSUER],
+        "bearer_methods_supported": ["header"],
+        "scopes_supported": ["a", "b"],
+        "resource_name": "Notes",
+        "resource_documentation": "https://notes.example.com/docs",
+    }
+    assert "scopes_supported" not in guard.metadata()
+    with pytest.raises(ValueError, match="scope"):
+        guard.metadata(["a b"])
+
+
+def test_an_audience_that_is_no_address_has_no_metadata_address(issuer: IssuerServer) -> None:
+    with a_guard(issuer, audience=["orders", AUDIENCE]) as guard, pytest.raises(TokenRefused) as refusal:
+        guard.verify("x")
+
+    assert refusal.value.resource_metadata is None
+
+
+def test_events_go_to_the_log_unless_told_otherwise(issuer: IssuerServer, caplog: pytest.LogCaptureFixture) -> None:
+    issuer.replies["/jwks"] = Reply(b"<html>")
+    guard = Guard(issuer=issuer.url, audience=AUDIENCE)
+    guard.warm(0.3)
+    guard.close()
+
+    assert any(record.name == "resource_server" and "keys_fetch_failed" in record.message for record in caplog.records)
+
+
+def test_the_size_is_judged_before_anything_is_computed() -> None:
+    with pytest.raises(errors.TokenTooLarge):
+        _as_bytes("a" * 8193)
