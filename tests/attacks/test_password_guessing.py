@@ -6,6 +6,7 @@ The hash is counted at the pool's border; store, limits and sign-in are the real
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from tests.support.clock import FakeClock
 from tests.support.people import DAY, PASSWORD, WRONG, People, people
 
 pytestmark = pytest.mark.anyio
+
+a_whole_day = pytest.mark.skipif(os.environ.get("REQUIRE_ALL") != "1", reason="takes minutes; REQUIRE_ALL=1 runs it")
 
 # 100,000 guesses a day, in bursts: a tenth of a second's worth at a time would only take longer.
 SECONDS_BETWEEN_BURSTS = 8.64
@@ -65,6 +68,7 @@ async def known_device_of(persons: People) -> str:
 
 
 @pytest.mark.slow
+@a_whole_day
 @pytest.mark.parametrize("address", ATTACKERS)
 async def test_of_100000_guesses_in_a_day_at_most_1500_reach_the_hash(
     store: Store, clock: FakeClock, address: Callable[[int], str]
@@ -181,6 +185,7 @@ async def test_a_known_and_an_unknown_name_are_refused_alike_guess_by_guess(pers
 
 
 @pytest.mark.slow
+@a_whole_day
 async def test_of_10000_stuffed_accounts_2_in_100_reach_the_hash(store: Store) -> None:
     """One guess at each account, from a thousand places: no account is slowed down, the circuit is."""
     persons = people(store)
