@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
-from sqlalchemy import Column, Connection, Index, Table, Text, desc, insert, select
+from sqlalchemy import Column, Connection, Index, Table, Text, desc, func, insert, select
 
 from auth_server.store.schema import METADATA, Digest, Milliseconds, Number
 
@@ -35,6 +35,8 @@ AUDIT_EVENT: Final = Table(
 GENESIS: Final = hashlib.sha256(b"sealwright audit log v1").digest()
 
 _INSERT: Final = insert(AUDIT_EVENT)
+# Any number does, as long as nothing else of ours takes it.
+_TAKE_TURN: Final = select(func.pg_advisory_xact_lock(7_325_518_066_741_205))
 _HEAD: Final = select(AUDIT_EVENT.c.seq, AUDIT_EVENT.c.hash).order_by(desc(AUDIT_EVENT.c.seq)).limit(1)
 
 
@@ -81,6 +83,12 @@ class AuditEvents:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def take_turn(self) -> None:
+        """Wait until no other transaction can append, and let none until this one ends."""
+        # SQLite has one writer anyhow: the transaction that asks is it.
+        if self._connection.dialect.name == "postgresql":
+            self._connection.execute(_TAKE_TURN)
+
     def head(self) -> ChainHead:
         """Return the newest event's number and hash."""
         row = self._connection.execute(_HEAD).first()
@@ -90,7 +98,7 @@ class AuditEvents:
         """Append events behind `head` and return the new head.
 
         Raises:
-            sqlalchemy.exc.IntegrityError: somebody else appended behind `head`; read it again.
+            sqlalchemy.exc.IntegrityError: somebody appended behind `head` out of turn.
         """
         rows = []
         for record in records:

@@ -8,6 +8,7 @@ reads in line on SQLite (80 µs, less than a thread hop and back under load) and
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -43,6 +44,7 @@ class Store:
         self._local = threading.local()
         self._kept: list[Connection] = []
         self._listeners: list[CommitListener] = []
+        self._closed = False
 
     def on_commit(self, listener: CommitListener) -> None:
         """Call `listener(audit_records, directory_changed)` after each commit of this process; it must be quick and not raise."""
@@ -68,6 +70,7 @@ class Store:
         Raises:
             StoreUnavailable: the database did not answer in time.
         """
+        self._refuse_when_closed()
         if self._readers is None:
             return self._read_kept(work)
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_kept, work)
@@ -84,6 +87,7 @@ class Store:
 
     def read_blocking(self, work: Callable[[Transaction], T]) -> T:
         """Like `read`, on the calling thread, which may be any and so keeps no connection: there are fewer of them than threads."""
+        self._refuse_when_closed()
         try:
             with self._engines.read.connect() as connection, connection.begin():
                 return work(Transaction(connection, self.clock))
@@ -129,7 +133,8 @@ class Store:
         return self._engines.is_sqlite
 
     def close(self) -> None:
-        """Finish waiting writes and close every connection."""
+        """Finish waiting writes and close every connection; whatever comes later is refused."""
+        self._closed = True
         self._writer.close()
         if self._readers is not None:
             self._readers.shutdown()
@@ -144,6 +149,11 @@ class Store:
         for listener in self._listeners:
             listener(unit.records, unit.directory_changed)
         return unit.value
+
+    def _refuse_when_closed(self) -> None:
+        # A disposed engine would quietly connect again.
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
 
     def _read_kept(self, work: Callable[[Transaction], T]) -> T:
         """Read with the connection that this thread keeps: the event loop's on SQLite, a reader's on PostgreSQL."""
@@ -193,7 +203,8 @@ class _LoopDelivery:
         return delivery
 
     def __call__(self, units: Sequence[Unit]) -> None:
-        if not self.loop.is_closed():
+        # A loop that was closed meanwhile has nobody left who waits.
+        with contextlib.suppress(RuntimeError):
             self.loop.call_soon_threadsafe(_wake, units)
 
 

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from auth_server.clock import Clock
 from auth_server.protocol.errors import StoreUnavailable
-from auth_server.store.audit_events import AuditEvents, AuditRecord, ChainHead
+from auth_server.store.audit_events import AuditEvents, AuditRecord
 from auth_server.store.revocations import Revocations
 from auth_server.store.transaction import Transaction
 
@@ -51,8 +51,7 @@ class Writer:
         self._clock = clock
         self._waiting: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
-        self._chain_head: ChainHead | None = None
+        self._gate = threading.Lock()
         self._closed = False
 
     def submit(self, unit: Unit) -> None:
@@ -61,24 +60,22 @@ class Writer:
         Raises:
             StoreUnavailable: too many wait already, or the store is closed.
         """
-        if self._closed or self._waiting.qsize() >= MAX_WAITING:
-            raise StoreUnavailable("the store is closed" if self._closed else "too many writes are waiting")
-        if self._thread is None:
-            self._start()
-        self._waiting.put(unit)
-
-    def close(self) -> None:
-        """Finish what waits, then stop."""
-        self._closed = True
-        if self._thread is not None:
-            self._waiting.put(None)
-            self._thread.join()
-
-    def _start(self) -> None:
-        with self._starting:
+        # Without the gate a unit could be queued behind the word to stop, and wait for ever.
+        with self._gate:
+            if self._closed or self._waiting.qsize() >= MAX_WAITING:
+                raise StoreUnavailable("the store is closed" if self._closed else "too many writes are waiting")
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
                 self._thread.start()
+            self._waiting.put(unit)
+
+    def close(self) -> None:
+        """Finish what waits, then stop."""
+        with self._gate:
+            self._closed = True
+            self._waiting.put(None)
+        if self._thread is not None:
+            self._thread.join()
 
     def _serve(self) -> None:
         while True:
@@ -127,11 +124,14 @@ class Writer:
         except _Abandoned:
             return True
         except (SQLAlchemyError, PoolTimeout) as error:
-            self._chain_head = None
             if _is_conflict(error):
                 return False
-            for unit in group:
-                unit.error = _as_unavailable(error)
+            _fail(group, _as_unavailable(error))
+        except BaseException as error:  # noqa: BLE001 - were this thread to end, every later caller would wait for ever
+            if len(group) > 1:
+                # It is one unit's doing (an audit record that is no JSON); the others need not suffer for it.
+                return False
+            _fail(group, error)
         return True
 
     def _run(self, connection: Connection, group: list[Unit]) -> None:
@@ -169,23 +169,19 @@ class Writer:
 
     def _append_audit(self, connection: Connection, records: list[AuditRecord]) -> None:
         audit = AuditEvents(connection)
-        for _ in range(MAX_ATTEMPTS):
-            head = self._chain_head or audit.head()
-            savepoint = connection.begin_nested()
-            try:
-                self._chain_head = audit.append(head, records)
-            except IntegrityError:
-                # Another process appended behind the head we remembered.
-                savepoint.rollback()
-                self._chain_head = None
-            else:
-                savepoint.commit()
-                return
-        raise StoreUnavailable("the audit log is contended")
+        # Until the commit nobody else appends. Processes that only raced for the next number would lose it again and again, and with
+        # the turn taken, reading the head costs less than a savepoint around a guess would.
+        audit.take_turn()
+        audit.append(audit.head(), records)
 
 
 class _Abandoned(Exception):
     """The only unit of a transaction failed: leave by the way that rolls back."""
+
+
+def _fail(group: list[Unit], error: BaseException) -> None:
+    for unit in group:
+        unit.error = error
 
 
 def _is_conflict(error: BaseException) -> bool:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import pytest
+from sqlalchemy import text
 
 from auth_server.clock import DatabaseClock
 from auth_server.store.engine import Engines, open_engines, parse_database_url
@@ -45,7 +46,8 @@ class Database:
 
     url: str
     clock: FakeClock
-    _opened: list[Store] = field(default_factory=list)
+    _stores: list[Store] = field(default_factory=list)
+    _engines: list[Engines] = field(default_factory=list)
 
     @property
     def is_sqlite(self) -> bool:
@@ -54,20 +56,34 @@ class Database:
 
     def engines(self) -> Engines:
         """Open engines whose statements read the virtual clock."""
-        if not self.is_sqlite:
-            return open_engines(self.url, now_sql="(SELECT ms FROM testing.clock)")
-        return open_engines(self.url, now_sql="virtual_now_ms()", on_connect=self._define_clock)
+        if self.is_sqlite:
+            engines = open_engines(self.url, now_sql="virtual_now_ms()", on_connect=self._define_clock)
+        else:
+            engines = open_engines(self.url, now_sql="(SELECT ms FROM testing.clock)")
+        self._engines.append(engines)
+        return engines
+
+    def execute(self, statement: str, **values: object) -> list[Any]:
+        """Do something behind the store's back, and commit; return the rows, if there are any."""
+        engines = self.engines()
+        with engines.write.begin() as connection:
+            result = connection.execute(text(statement), values)
+            rows = list(result.all()) if result.returns_rows else []
+        engines.dispose()
+        return rows
 
     def store(self, clock: DatabaseClock | None = None) -> Store:
         """Open a store: one more replica. `clock` is that process's own; without it, it is the database's."""
         store = Store(self.engines(), clock=clock or self.clock)
-        self._opened.append(store)
+        self._stores.append(store)
         return store
 
     def close(self) -> None:
         """Close every store."""
-        for store in self._opened:
+        for store in self._stores:
             store.close()
+        for engines in self._engines:
+            engines.dispose()
 
     def _define_clock(self, connection: Any) -> None:
         connection.create_function("virtual_now_ms", 0, lambda: self.clock.ms)

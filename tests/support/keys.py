@@ -1,0 +1,108 @@
+"""Processes that share a database and a key ring, with keys that are quick to make."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
+
+from auth_server.clock import DatabaseClock
+from auth_server.keys.custodians.registry import all_custodians
+from auth_server.keys.keyring import Keyring
+from auth_server.keys.lifecycle import RotationPolicy
+from auth_server.keys.rotation import Rotation
+from auth_server.keys.sealing import KeyEncryptionKeys
+from auth_server.store.signing_keys import RingView, SigningKey
+from shared import base64url
+from shared.jose import ED25519, ES256, PS256, RS256
+from shared.key_policy import KeyPolicy
+from tests.support.databases import Database
+
+ISSUER: Final = "https://id.example"
+KEK: Final = bytes(range(32))
+OTHER_KEK: Final = bytes(range(1, 33))
+POLICY: Final = RotationPolicy(KeyPolicy())
+
+
+class Replica:
+    """One process on a database: its store, rotation and keyring. The ring's algorithm is Ed25519, whose keys cost nothing."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        keks: tuple[bytes, ...] = (KEK,),
+        policy: RotationPolicy = POLICY,
+        clock: DatabaseClock | None = None,
+        alg: str = ED25519,
+        ring: str = "default",
+    ) -> None:
+        self.alg = alg
+        self.policy = policy
+        self.clock = clock or database.clock
+        self.store = database.store(self.clock)
+        self.custodians = all_custodians(issuer=ISSUER, key_encryption_keys=KeyEncryptionKeys(keks))
+        self.rotation = Rotation(store=self.store, custodians=self.custodians, policy=policy, ring=ring, alg=alg)
+        self.keyring = Keyring(store=self.store, clock=self.clock, custodians=self.custodians, policy=policy)
+
+    async def start(self) -> Replica:
+        """Make the first keys if need be, and read the ring."""
+        await self.rotation.initialise()
+        await self.keyring.refresh()
+        return self
+
+    async def sign(self, **claims: object) -> str:
+        """Sign some claims as an access token."""
+        return await self.keyring.sign({"sub": "alice", "iat": self.clock.now(), **claims}, "at+jwt", self.alg)
+
+    def ring(self) -> RingView:
+        """Return the default ring as the database has it."""
+        view = self.store.read_blocking(lambda tx: tx.signing_keys.view("default"))
+        assert view is not None
+        return view
+
+    def active(self) -> SigningKey:
+        """Return the key that signs."""
+        active = self.ring().active
+        assert active is not None
+        return active
+
+    def pending(self) -> SigningKey:
+        """Return the standby."""
+        pending = self.ring().pending
+        assert pending is not None
+        return pending
+
+    def every(self) -> dict[str, SigningKey]:
+        """Return every key there ever was, by kid."""
+        return {key.kid: key for key in self.store.read_blocking(lambda tx: tx.signing_keys.every())}
+
+    def published(self) -> dict[str, dict[str, str]]:
+        """Return the published keys by kid."""
+        return {key["kid"]: key for key in json.loads(self.keyring.jwks()[0])["keys"]}
+
+
+def header_of(token: str) -> dict[str, Any]:
+    """Return the header of a compact JWS."""
+    parsed: dict[str, Any] = json.loads(base64url.decode(token.partition(".")[0].encode()))
+    return parsed
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """Return the claims of a compact JWS, unverified."""
+    parsed: dict[str, Any] = json.loads(base64url.decode(token.split(".")[1].encode()))
+    return parsed
+
+
+def is_signed_by(token: str, jwk: Mapping[str, str]) -> bool:
+    """Say whether the signature of a compact JWS verifies under a published key."""
+    algorithm: Any = {
+        RS256: RSAAlgorithm(RSAAlgorithm.SHA256),
+        PS256: RSAPSSAlgorithm(RSAPSSAlgorithm.SHA256),
+        ES256: ECAlgorithm(ECAlgorithm.SHA256),
+        ED25519: OKPAlgorithm(),
+    }[jwk["alg"]]
+    signed, _, signature = token.rpartition(".")
+    return bool(algorithm.verify(signed.encode(), algorithm.from_jwk(dict(jwk)), base64url.decode(signature.encode())))
