@@ -169,11 +169,13 @@ def _current(token: RefreshToken, family: Family, client: Client, policy: Refres
 
 
 def _previous(family: Family, client: Client, policy: RefreshPolicy, now_ms: int) -> Step:
+    grace = policy.retry_grace_of(client)
     if family.cur_seen:
         within = now_ms - family.issued_at <= policy.quiet_window * 1000
     else:
-        within = now_ms - family.rotated_at <= policy.retry_grace_of(client) * 1000
-    if not within or not family.has_successor:
+        within = now_ms - family.rotated_at <= grace * 1000
+    # No grace means strict: what was rotated out is never accepted again, not even in the same instant.
+    if not grace or not within or not family.has_successor:
         return Step.REUSE
     return Step.REPLAY if family.replay_count < MAX_REPLAYS else Step.SLOW_DOWN
 
