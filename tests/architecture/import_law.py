@@ -117,8 +117,9 @@ LAZY_IMPORTERS: Final = (
     "resource_server/guard.py",
     "resource_server/adapters/",
 )
-# Outside the packages: who may see both sides at once. `docs/demo/` and `benchmarks/` are programs that start both.
-MAY_SEE_BOTH: Final = ("tests/contract/", "tests/flows/", "tests/attacks/", "benchmarks/", "docs/demo/")
+# Outside the packages: who may see both sides at once. `docs/demo/` and `benchmarks/` are programs that
+# start both, `tests/documents/` holds papers to the code of both.
+MAY_SEE_BOTH: Final = ("tests/contract/", "tests/flows/", "tests/attacks/", "tests/documents/", "benchmarks/", "docs/demo/")
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -111,13 +111,13 @@ def test_a_token_of_one_image_opens_the_other_also_when_the_first_has_stopped(
         with resource_image.serving("resource-server", **api_settings):
             created, _ = _call(issuer_port, "/api/registration", {**person, "email": "alice@example.com"})
             signed_in, answer = _call(issuer_port, "/api/login", person)
-            before, claims = _call(api_port, "/me", token=answer["access_token"])
+            before, mine = _call(api_port, "/me", token=answer["access_token"])
             auth_server.terminate()
             auth_server.wait(timeout=20)
             after, _ = _call(api_port, "/me", token=answer["access_token"])
 
     assert (created, signed_in, before, after) == (201, 200, 200, 200)
-    assert claims["iss"] == issuer
+    assert mine["claims"]["iss"] == issuer
 
 
 def _free_ports(count: int) -> list[int]:
