@@ -12,11 +12,7 @@ from tests.flows.pair import Pair, make_pair
 @pytest.fixture(scope="session")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """A running pair with alice (editor), root (admin) and eve (no role)."""
-    made = make_pair(tmp_path_factory.mktemp("pair"))
-    made.operate("init")
-    made.create_user("alice", "editor")
-    made.create_user("root", "admin")
-    made.create_user("eve")
+    made = make_pair(tmp_path_factory.mktemp("pair"), {"alice": ["editor"], "root": ["admin"], "eve": []})
     try:
         made.auth.start()
         made.resource.start()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,17 +34,11 @@ class Pair:
     environment: dict[str, str]
     auth: Server
     resource: Server
-    password: str = field(default_factory=lambda: "a long pass phrase " + secrets.token_hex(8), repr=False)
+    password: str = field(repr=False)
 
     def operate(self, *arguments: str, given: str | None = None) -> dict[str, Any]:
         """Run an operator's command; its JSON answer."""
         return command(*arguments, environment=self.environment, given=given)
-
-    def create_user(self, username: str, *roles: str) -> None:
-        """Make a user with the known password."""
-        role_options = [word for role in roles for word in ("--role", role)]
-        create = ("user", "create", "--username", username, "--email", f"{username}@example.com", "--password-file", "-")
-        self.operate(*create, *role_options, given=self.password)
 
     def login(self, username: str, **more: str) -> Answer:
         """Sign in with the known password."""
@@ -58,15 +54,45 @@ class Pair:
         return call("GET", self.api + path, token=token)
 
 
-def make_pair(folder: Path, **settings: str) -> Pair:
-    """Return a pair that is not started; `settings` go on top of the small timings."""
+OTHER_API = "https://other.example"
+_USER = """
+[[users]]
+username = "{username}"
+email = "{username}@example.com"
+roles = {roles}
+password_file = "password"
+"""
+_OTHER_API = f"""
+[[resources]]
+identifier = "{OTHER_API}"
+name = "Another API"
+
+[[resources.scopes]]
+name = "things:read"
+description = "Read things"
+"""
+
+
+def make_pair(folder: Path, users: Mapping[str, list[str]], **settings: str) -> Pair:
+    """Return a pair that is not started.
+
+    Args:
+        users: their roles by name; all have the same password.
+        settings: go on top of the small timings.
+    """
+    password = "a long pass phrase " + secrets.token_hex(8)
+    (folder / "password").write_text(password, encoding="utf-8")
     auth_port, api_port = free_ports(2)
     issuer, api = f"http://localhost:{auth_port}", f"http://localhost:{api_port}"
+    config = config_for(api, folder)
+    with config.open("a", encoding="utf-8") as file:
+        file.write(_OTHER_API)
+        file.writelines(_USER.format(username=name, roles=json.dumps(roles)) for name, roles in users.items())
     environment = {
         "AUTH_SERVER_ISSUER": issuer,
         "AUTH_SERVER_PORT": str(auth_port),
         "AUTH_SERVER_DATA_DIR": str(folder / "data"),
-        "AUTH_SERVER_CONFIG": str(config_for(api, folder)),
+        "AUTH_SERVER_CONFIG": str(config),
         "AUTH_SERVER_DEFAULT_RESOURCE": api,
         **TIMINGS,
         **settings,
@@ -80,4 +106,4 @@ def make_pair(folder: Path, **settings: str) -> Pair:
     }
     auth = Server("auth server", "auth_server", issuer, environment, folder / "auth_server.log")
     resource = Server("resource server", "resource_server", api, api_environment, folder / "resource_server.log")
-    return Pair(issuer, api, environment, auth, resource)
+    return Pair(issuer, api, environment, auth, resource, password)

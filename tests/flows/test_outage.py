@@ -13,9 +13,8 @@ from tests.flows.pair import Pair, make_pair
 
 @pytest.fixture
 def own_pair(tmp_path: Path):
-    pair = make_pair(tmp_path, AUTH_SERVER_ACCESS_TOKEN_LIFETIME="15", AUTH_SERVER_REFRESH_QUIET_WINDOW="0")
-    pair.operate("init")
-    pair.create_user("alice", "editor")
+    lifetimes = {"AUTH_SERVER_ACCESS_TOKEN_LIFETIME": "15", "AUTH_SERVER_REFRESH_QUIET_WINDOW": "0"}
+    pair = make_pair(tmp_path, {"alice": ["editor"]}, **lifetimes)
     try:
         pair.auth.start()
         pair.resource.start()

@@ -12,7 +12,7 @@ from joserfc.jwk import KeySet
 
 from docs.demo import forgery
 from docs.demo.story import call, decode
-from tests.flows.pair import Pair
+from tests.flows.pair import OTHER_API, Pair
 
 
 def test_credentials_are_exchanged_once_for_a_token(pair: Pair) -> None:
@@ -127,8 +127,7 @@ def test_nothing_sensitive_is_in_the_payload(pair: Pair) -> None:
 
 
 def test_a_token_for_another_audience_is_refused(pair: Pair) -> None:
-    pair.operate("resource", "create", "--identifier", "https://other.example", "--scope", "a:b=Something", "--if-missing")
-    token = pair.access_token(resource="https://other.example")
+    token = pair.access_token(resource=OTHER_API)
 
     answer = pair.get("/me", token)
 
