@@ -8,8 +8,8 @@ from typing import Final
 
 from auth_server.audit.events import EventName
 from auth_server.audit.log import record
-from auth_server.cli.client_words import described, notes_on, registration_rules_of_operators, summary_table
-from auth_server.cli.command import Answer, Command, CommandFailed, ExitCode, not_found, refused, usage
+from auth_server.cli.client_words import described, details, notes_on, registration_rules_of_operators, summary_table
+from auth_server.cli.command import Answer, Command, CommandFailed, ExitCode, not_found, refused
 from auth_server.cli.inputs import add_if_missing, add_page_options, add_yes, confirm, read_secret, scopes_of
 from auth_server.cli.opened import over_services
 from auth_server.clients.service import ROTATION_OVERLAP_SECONDS, RegistrationRefused
@@ -25,7 +25,10 @@ def _create_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--client-id", required=True, metavar="ID", help="1 to 200 letters, digits or ._~:/-")
     parser.add_argument("--name", default="", help="what people are shown (default: the client id)")
     parser.add_argument(
-        "--auth-method", default="client_secret_basic", metavar="METHOD", help="client_secret_basic, ..._post, none"
+        "--auth-method",
+        default="client_secret_basic",
+        metavar="METHOD",
+        help="client_secret_basic (default), client_secret_post or none",
     )
     parser.add_argument("--public", action="store_true", help="the same as --auth-method none: an app that keeps no secret")
     parser.add_argument("--client-secret-file", metavar="FILE", help="its secret, - for standard input; default: make one")
@@ -98,15 +101,7 @@ async def _list(services: Services, given: argparse.Namespace) -> Answer:
 
 async def _show(services: Services, given: argparse.Namespace) -> Answer:
     client = await _found(services, given.client_id)
-    return Answer(described(client), "\n".join(_lines(client)), await notes_on(services, client))
-
-
-def _lines(client: Client) -> list[str]:
-    lines = []
-    for name, value in described(client).items():
-        shown = " ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
-        lines.append(f"{name.ljust(26)}{shown}".rstrip())
-    return lines
+    return Answer(described(client), details(client), await notes_on(services, client))
 
 
 def _update_arguments(parser: argparse.ArgumentParser) -> None:
@@ -220,7 +215,7 @@ def _delete_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _seconds(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise usage("--overlap is a whole number of seconds")
+        raise argparse.ArgumentTypeError("must be a whole number of seconds")
     return int(text)
 
 

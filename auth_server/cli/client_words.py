@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from auth_server.cli.plain_text import table, timestamp
+from auth_server.cli.plain_text import fields, stamp, table, timestamp
 from auth_server.clients.metadata import NOT_SERVED_YET, RegistrationRules
 from auth_server.endpoints.registry import registration_rules
 from auth_server.protocol.client import Client
@@ -49,6 +49,30 @@ def summary_table(clients: Sequence[Client]) -> str:
         for client in clients
     ]
     return table(("CLIENT", "KIND", "GRANTS", "SCOPE"), rows, empty="no clients yet")
+
+
+def details(client: Client) -> str:
+    """Return a client as lines for a person."""
+    secrets = [
+        "one that never ends" if secret.expires_at is None else f"one until {stamp(secret.expires_at * 1000)}"
+        for secret in client.secrets
+    ]
+    return fields(
+        [
+            ("client_id", client.client_id),
+            ("name", client.name),
+            ("authentication", client.auth_method),
+            ("secrets", "" if client.is_public else ", ".join(secrets) or "none: auth-server client rotate-secret"),
+            ("grants", " ".join(sorted(client.grants)) or "none"),
+            ("scope", " ".join(sorted(client.scope)) or "none"),
+            ("redirect URIs", " ".join(client.redirect_uris)),
+            ("after logout", " ".join(client.post_logout_redirect_uris)),
+            ("default resource", client.default_resource or ""),
+            ("refresh tokens", "rotate" if client.rotates else "do not rotate"),
+            ("state", "disabled" if client.disabled else "enabled"),
+            ("created", stamp(client.created_at * 1000)),
+        ]
+    )
 
 
 async def notes_on(services: Services, client: Client) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ def _show(_given: argparse.Namespace) -> Answer:
     document: dict[str, object] = {
         "settings": [{"name": name, "value": value, "given": given, "meaning": meaning} for name, value, given, meaning in rows]
     }
-    listed = [(name, value, "given" if given else "default") for name, value, given, _ in rows]
+    listed = [(name, value or "none", "given" if given else "default") for name, value, given, _ in rows]
     return Answer(document, table(("NAME", "VALUE", "FROM"), listed), load().warnings)
 
 

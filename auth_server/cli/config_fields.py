@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -92,6 +93,7 @@ USER: Final = {
     "password_file": Member(text),
     "password_hash": Member(text),
 }
+_NUMBER: Final = re.compile(r"\[\d+\]")
 KINDS: Final = ("resources", "roles", "clients", "users")
 
 
@@ -101,7 +103,7 @@ def read_tables(value: object, place: str, members: Mapping[str, Member], faults
     A table with a fault comes back with defaults in the faulty places, so that the rest of it can be checked as well.
     """
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        faults.append(f"{place}: must be tables: write [[{place.rpartition('].')[2]}]]")
+        faults.append(f"{place}: must be tables: write [[{_NUMBER.sub('', place)}]]")
         return []
     return [_table(item, f"{place}[{number}]", members, faults) for number, item in enumerate(value)]
 

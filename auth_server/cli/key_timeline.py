@@ -71,10 +71,9 @@ def draw(view: RingView, policy: RotationPolicy) -> str:
     now_column = round((view.now_ms - first) / scale)
     lines = [f"{key.state.value.ljust(9)} {short(key.kid)}  {_bar(span, first, scale, now_column)}" for key, span in spans]
     left, right = duration((view.now_ms - first) / 1000), duration((last - view.now_ms) / 1000)
-    before = f"{left} ago" if view.now_ms - first >= 1000 else ""
-    # The label of now stands under its bar, as far as the one before it leaves room.
-    middle = before.ljust(now_column) if len(before) < now_column else f"{before} "
-    axis = f"{middle}now".ljust(_COLUMNS - len(right) - 3)
+    # The label of now stands under its bar; the one before it is left out where there is no room for it.
+    before = f"{left} ago" if len(f"{left} ago") < now_column else ""
+    axis = f"{before.ljust(now_column)}now".ljust(_COLUMNS - len(right) - 3)
     return "\n".join([*lines, f"{' ' * 23}{axis}in {right}"])
 
 

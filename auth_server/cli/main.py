@@ -99,7 +99,7 @@ def _find_noun(words: Sequence[str]) -> Noun:
         if noun.name == words[0]:
             return noun
     hint = did_you_mean(words[0], [noun.name for noun in NOUNS])
-    raise usage(f"{PROGRAM} has no command {words[0]!r}{hint}; see {PROGRAM} --help")
+    raise usage(f"there is no command {words[0]!r}{hint}; see {PROGRAM} --help")
 
 
 def _find_command(noun: Noun, words: Sequence[str]) -> tuple[Command, Sequence[str]]:
@@ -116,7 +116,7 @@ def _find_command(noun: Noun, words: Sequence[str]) -> tuple[Command, Sequence[s
     verbs = [command.verb for command in commands]
     if verb is None or verb.startswith("-"):
         raise usage(f"say what to do with {noun.name}: {', '.join(verbs)}")
-    raise usage(f"{PROGRAM} {noun.name} has no {verb!r}{did_you_mean(verb, verbs)}; there is {', '.join(verbs)}")
+    raise usage(f"{noun.name} has no {verb!r}{did_you_mean(verb, verbs)}; there is {', '.join(verbs)}")
 
 
 def _overview() -> str:

@@ -41,7 +41,7 @@ class Parser(argparse.ArgumentParser):
             if name == "--":
                 return
             if name.startswith("--") and name not in self.options:
-                raise usage(f"{self.prog} does not know {name}{did_you_mean(name, self.options)}; see {self.prog} --help")
+                raise usage(f"unknown option {name}{did_you_mean(name, self.options)}; see {self.prog} --help")
 
     def _add_action(self, action: _Action) -> _Action:
         self.options += action.option_strings

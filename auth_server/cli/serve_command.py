@@ -6,19 +6,38 @@ import argparse
 from typing import Final
 
 from auth_server.cli.command import Answer, Command, refused
-from auth_server.cli.config_file import load_config
+from auth_server.cli.config_file import apply_config, load_config
+from auth_server.cli.opened import carry_out
 from auth_server.cli.serve import CannotServe, serve
+from auth_server.services import Services
 from auth_server.settings import load
+from auth_server.telemetry.logging import configure
 
 
 def _serve(_given: argparse.Namespace) -> Answer:
     settings = load()
     if settings.config is not None:
-        load_config(settings.config)  # a fault in the file is told here in words, before anything is opened
+        load_config(settings.config)  # told in words before anything is opened
+        configure(settings.log_level)
+        carry_out(settings, _apply, migrated=False)
     try:
         serve(settings)
     except CannotServe as error:
         raise refused(str(error), error="cannot_serve") from error
+    return Answer({}, "")
+
+
+async def _apply(services: Services) -> Answer:
+    """Create what the declarative file declares before any socket is open, so that a fault ends the start with its own exit code."""
+    if not services.store.is_at_head():
+        if not services.store.is_sqlite:
+            return Answer({}, "")  # `serve` refuses to start, and says what to do
+        from auth_server.store.migrate import upgrade  # Alembic takes a second to import
+
+        upgrade(services.store.engines)
+    services.store.synchronise_clock()
+    if services.settings.config is not None:
+        await apply_config(services, services.settings.config)
     return Answer({}, "")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from hmac import compare_digest
 from typing import Final
 
 from auth_server.cli.command import Answer, Command, CommandFailed, ExitCode, refused
@@ -13,8 +14,9 @@ from auth_server.cli.plain_text import fields, timestamp, when
 from auth_server.cli.token_report import Decoded, decode, matching_entries, seconds_of, signature_fault
 from auth_server.protocol.client import FIRST_PARTY_CLIENT_ID
 from auth_server.protocol.errors import InvalidGrant
-from auth_server.protocol.refresh import PREFIX, Family, RefreshToken
+from auth_server.protocol.refresh import PREFIX, Family, RefreshToken, is_live
 from auth_server.services import Services
+from auth_server.store.refresh_tokens import FamilyFacts
 from auth_server.store.transaction import Transaction
 from auth_server.web.request_facts import RequestFacts
 from shared.log_line import neutralise
@@ -23,6 +25,15 @@ from shared.revocation import RevocationEntry
 # What stands in the audit log where a request would have its address.
 _HERE: Final = RequestFacts("command-line", "command-line")
 _PAGE: Final = 1000
+_STATUS_WORDS: Final = {
+    "current": "the newest of its family",
+    "previous": "rotated out just now; good for a retry within the grace",
+    "rotated_out": "whoever presents it ends the family",
+    "revoked": "its family was ended",
+    "expired": "its family is over",
+    "session_over": "the session that it hangs on is over",
+    "account_disabled": "the account is disabled",
+}
 _TIMES: Final = (("iat", "issued"), ("auth_time", "signed in"), ("nbf", "not before"), ("exp", "expires"))
 
 
@@ -80,40 +91,44 @@ def _pretty(token: Decoded) -> str:
 
 async def _inspect_refresh_token(services: Services, text: str) -> Answer:
     token = await _genuine(services, text)
-    found = await _family(services, token)
-    if found is None:
+    facts = await _family(services, token)
+    if facts is None:
         return Answer(_document(token, None, "gone"), "a refresh token of ours; its family is gone", code=ExitCode.REFUSED)
-    status = _status(token, found, services.store.clock.now_ms())
-    now_ms = services.store.clock.now_ms()
+    family, now_ms, status = facts.family, facts.now_ms, _status(token, facts)
     listed = fields(
         [
-            ("status", status),
-            ("family", found.grant_id),
-            ("generation", f"{token.seq} of {found.seq}"),
-            ("client", found.client_id),
-            ("sub", found.sub),
-            ("session", found.sid or "none: it outlives the session"),
-            ("scope", " ".join(sorted(found.scope))),
-            ("resource", found.resource),
-            ("signed in", when(found.auth_time * 1000, now_ms)),
-            ("ends if idle", when(found.idle_expires_at, now_ms)),
-            ("ends", when(found.absolute_expires_at, now_ms)),
+            ("status", f"{status}: {_STATUS_WORDS[status]}"),
+            ("family", family.grant_id),
+            ("generation", f"{token.seq} of {family.seq}"),
+            ("client", family.client_id),
+            ("sub", family.sub),
+            ("session", family.sid or "none: it outlives the session"),
+            ("scope", " ".join(sorted(family.scope))),
+            ("resource", family.resource),
+            ("signed in", when(family.auth_time * 1000, now_ms)),
+            ("ends if idle", when(family.idle_expires_at, now_ms)),
+            ("ends", when(family.absolute_expires_at, now_ms)),
         ]
     )
     code = ExitCode.OK if status in {"current", "previous"} else ExitCode.REFUSED
-    return Answer(_document(token, found, status), f"a refresh token of ours\n\n{listed}", code=code)
+    return Answer(_document(token, family, status), f"a refresh token of ours\n\n{listed}", code=code)
 
 
-def _status(token: RefreshToken, family: Family, now_ms: int) -> str:
+def _status(token: RefreshToken, facts: FamilyFacts) -> str:
+    family = facts.family
     if family.revoked_at is not None:
         return "revoked"
-    if now_ms >= min(family.idle_expires_at, family.absolute_expires_at):
+    if not is_live(family, facts.now_ms):
         return "expired"
-    if token.digest == family.cur_hash:
+    if not facts.account_live:
+        return "account_disabled"
+    if not facts.session_live:
+        return "session_over"
+    if compare_digest(token.digest, family.cur_hash):
         return "current"
-    if token.digest == family.prev_hash:
+    if family.prev_hash is not None and compare_digest(token.digest, family.prev_hash):
         return "previous"
-    return "rotated out: whoever presents it ends the family"
+    return "rotated_out"
 
 
 def _document(token: RefreshToken, family: Family | None, status: str) -> dict[str, object]:
@@ -143,17 +158,17 @@ async def _genuine(services: Services, text: str) -> RefreshToken:
         raise CommandFailed(ExitCode.REFUSED, "not_ours", why) from error
 
 
-async def _family(services: Services, token: RefreshToken) -> Family | None:
+async def _family(services: Services, token: RefreshToken) -> FamilyFacts | None:
     """Return the token's family. Rows are found by family and client together, and the token does not say the client: ask for each."""
     idle_ms = int(services.settings.session_idle_lifetime * 1000)
 
-    def look(tx: Transaction) -> Family | None:
+    def look(tx: Transaction) -> FamilyFacts | None:
         names, after = [FIRST_PARTY_CLIENT_ID], ""
         while names:
             for name in names:
                 facts = tx.refresh_tokens.load(token.family_id, name, idle_ms)
                 if facts is not None:
-                    return facts.family
+                    return facts
             names = [client.client_id for client in tx.clients.after(after, _PAGE)]
             after = names[-1] if names else ""
         return None
@@ -169,7 +184,8 @@ async def _revoke(services: Services, given: argparse.Namespace) -> Answer:
             sentence, "to end everything of a session or a person: auth-server session revoke, auth-server user disable"
         )
     token = await _genuine(services, text)
-    family = await _family(services, token)
+    facts = await _family(services, token)
+    family = None if facts is None else facts.family
     await services.store.run(lambda tx: services.families.end(tx, token.family_id, "revoked_by_operator", _HERE))
     ended = family is not None and family.revoked_at is None
     document = _document(token, family, "revoked" if family is not None else "gone") | {"changed": ended}

@@ -1,0 +1,95 @@
+"""The signing keys of a running issuer, for `auth-server key`: what is on the ring, and rotation out of turn."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Final
+
+from auth_server.cli.command import Answer, refused
+from auth_server.cli.key_timeline import draw, in_order, next_due, short
+from auth_server.cli.plain_text import stamp, table, timestamp
+from auth_server.keys.lifecycle import RotationPolicy
+from auth_server.keys.rotation import RotationRefused
+from auth_server.services import Services
+from auth_server.store.signing_keys import RingView, SigningKey
+
+_LEGEND: Final = "- published   = signing   | now"
+_EMERGENCY_HINT: Final = (
+    "--emergency promotes it all the same; resource servers that have not fetched it yet refuse until they do"
+)
+_EMERGENCY_NOTE: Final = "resource servers that have not fetched this key yet refuse its tokens until they do"
+
+
+async def list_keys(services: Services, given: argparse.Namespace) -> Answer:
+    """Tell each ring: its keys, what is due, and a drawing of both against time."""
+    settings = services.settings
+    policy = RotationPolicy(settings.key_policy, settings.key_rotation_period)
+    views = await services.store.read(lambda tx: tx.signing_keys.views())
+    every = await services.store.read(lambda tx: tx.signing_keys.every()) if given.all else []
+    rings = [(view, _keys_of(view, every)) for view in views]
+    document = {"rings": [_described_ring(view, keys, policy) for view, keys in rings]}
+    if not rings:
+        return Answer(document, "no keys yet: run auth-server init")
+    return Answer(document, "\n\n".join(_told_ring(view, keys, policy) for view, keys in rings))
+
+
+def _keys_of(view: RingView, every: Sequence[SigningKey]) -> list[SigningKey]:
+    return in_order([key for key in every if key.ring == view.ring] or view.keys)
+
+
+def _told_ring(view: RingView, keys: Sequence[SigningKey], policy: RotationPolicy) -> str:
+    rows = []
+    for key in keys:
+        due = next_due(key, view, policy)
+        signing_since = "-" if key.activated_at is None else stamp(key.activated_at)
+        rows.append(
+            (key.state.value, short(key.kid), stamp(key.published_at), signing_since, due.words(view.now_ms) if due else "-")
+        )
+    head = f"ring {view.ring}  {view.alg}  epoch {view.epoch}"
+    listed = table(("STATE", "KID", "PUBLISHED", "SIGNING SINCE", "DUE NEXT"), rows)
+    return f"{head}\n\n{listed}\n\n{draw(view, policy)}\n\n{_LEGEND}"
+
+
+def _described_ring(view: RingView, keys: Sequence[SigningKey], policy: RotationPolicy) -> dict[str, object]:
+    return {
+        "ring": view.ring,
+        "alg": view.alg,
+        "epoch": view.epoch,
+        "now": timestamp(view.now_ms),
+        "keys": [_described(key, view, policy) for key in keys],
+    }
+
+
+def _described(key: SigningKey, view: RingView, policy: RotationPolicy) -> dict[str, object]:
+    due = next_due(key, view, policy)
+    return {
+        "kid": key.kid,
+        "state": key.state.value,
+        "alg": key.alg,
+        "custodian": key.custodian,
+        "has_private_half": key.private_ref is not None,
+        "published_at": timestamp(key.published_at),
+        "signing_since": timestamp(key.activated_at),
+        "stopped_signing_at": timestamp(key.retired_at),
+        "private_erased_at": timestamp(key.erased_at),
+        "withdrawn_at": timestamp(key.tombstoned_at),
+        "due": None if due is None else {"what": due.what, "at": timestamp(due.at_ms)},
+    }
+
+
+async def rotate(services: Services, given: argparse.Namespace) -> Answer:
+    """Promote the standby now.
+
+    Raises:
+        CommandFailed: it would not be safe, or somebody else was quicker.
+    """
+    try:
+        kid = await services.rotation.rotate_now(emergency=given.emergency)
+    except RotationRefused as refusal:
+        hint = () if given.emergency or "too recently" not in str(refusal) else (_EMERGENCY_HINT,)
+        raise refused(str(refusal), *hint, error="rotation_refused") from refusal
+    lifetime = f"{services.settings.key_policy.sign_lease:g}"
+    text = f"{kid} signs now; running servers follow within {lifetime} s, and a new standby is published"
+    notes = (_EMERGENCY_NOTE,) if given.emergency else ()
+    return Answer({"active_kid": kid, "emergency": given.emergency}, text, notes)
