@@ -11,13 +11,26 @@ import math
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 MASK: Final = "***"
 MAX_VALUE_CHARACTERS: Final = 256
-_SECRET_WORDS: Final = ("password", "secret", "token", "authorization", "cookie", "code_verifier", "assertion", "private", "credential")
+_SECRET_WORDS: Final = (
+    "password",
+    "secret",
+    "token",
+    "authorization",
+    "cookie",
+    "code_verifier",
+    "assertion",
+    "private",
+    "credential",
+)
 # Members whose name holds one of the words above, and whose value is safe all the same.
 _NOT_SECRET: Final = frozenset({"token_type", "token_endpoint", "token_refused", "tokens_issued"})
+# Made once: json.dumps with options makes an encoder for each call.
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # Control (Cc), format (Cf: bidirectional overrides among them), surrogate, and the two line separators.
 _NEUTRALISED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -30,6 +43,7 @@ def neutralise(text: str) -> str:
     return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in _NEUTRALISED else c for c in cut)
 
 
+@lru_cache(maxsize=1024)  # the same few names stand on every line
 def is_secret_name(name: str) -> bool:
     """Say whether a member of this name is masked."""
     lowered = name.lower()
@@ -38,15 +52,26 @@ def is_secret_name(name: str) -> bool:
 
 def format_line(epoch_seconds: float, level: str, event: str, fields: Mapping[str, object]) -> str:
     """Return the line, without its line feed. `ts` is RFC 3339 in UTC with milliseconds; members that are None are left out."""
-    stamp = datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    line: dict[str, object] = {"ts": stamp, "level": level, "event": neutralise(event)}
+    line: dict[str, object] = {"ts": _stamp(epoch_seconds), "level": level, "event": neutralise(event)}
     for name, value in fields.items():
         if value is not None:
             line[name] = MASK if is_secret_name(name) else _safe(value)
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODE(line)
+
+
+def _stamp(epoch_seconds: float) -> str:
+    second = math.floor(epoch_seconds)
+    return f"{_date_and_time(second)}.{int((epoch_seconds - second) * 1000):03d}Z"
+
+
+@lru_cache(maxsize=8)  # lines come by the thousand a second
+def _date_and_time(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).replace(tzinfo=None).isoformat()
 
 
 def _safe(value: object) -> object:
+    if type(value) is str:
+        return neutralise(value)
     if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, Mapping):
