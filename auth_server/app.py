@@ -9,8 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
-from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from auth_server.api.login import DEVICE_COOKIE
 from auth_server.api.registry import all_doors, management_doors
@@ -44,8 +43,10 @@ class Application:
         self._runs_jobs = runs_jobs
         self._on_start = on_start
         served = doors or (*all_endpoints(services), *all_doors(services), *self._shared_management())
-        self._app = Starlette(routes=[Route(door.path, door) for door in served], lifespan=self._lifespan)
-        self._app.router.default = _NotFound()
+        # The router alone: Starlette's own last net would answer before ours. And it must not redirect to a path with or without a
+        # slash: the address would come from the Host header, and a 307 repeats the body, with the client's secret in it.
+        routes = [Route(door.path, door) for door in served]
+        self._app = Router(routes, redirect_slashes=False, default=_NotFound(), lifespan=self._lifespan)
         self._paths = frozenset(door.path for door in served)
         self._trusted = parse_networks(services.settings.trusted_proxies)
         self._device_cookie = CookieJar(services.settings.issuer.startswith("https:")).name(DEVICE_COOKIE)
@@ -100,7 +101,7 @@ class Application:
         return management_doors(self._services) if self._services.settings.management_port is None else ()
 
     @contextlib.asynccontextmanager
-    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+    async def _lifespan(self, app: object) -> AsyncIterator[None]:
         if not self._runs_jobs:
             yield
             return

@@ -5,7 +5,6 @@ from __future__ import annotations
 from auth_server.client_auth.contract import ClientAuthMethod, Presented, Proof
 from auth_server.clients import secrets
 from auth_server.protocol.client import Client
-from auth_server.protocol.errors import InvalidClient
 
 
 class ClientSecretPost(ClientAuthMethod):
@@ -18,10 +17,8 @@ class ClientSecretPost(ClientAuthMethod):
         secret = presented.form.optional("client_secret")
         if secret is None:
             return None
-        client_id = presented.form.optional("client_id")
-        if client_id is None:
-            raise InvalidClient("client authentication failed", detail="client_secret without client_id")
-        return Proof(client_id, secret)
+        # A secret without a name is a proof of nobody, and still a second method beside another one.
+        return Proof(presented.form.optional("client_id") or "", secret)
 
     def is_proven(self, proof: Proof, client: Client, now: int) -> bool:
         """Compare digests in constant time."""

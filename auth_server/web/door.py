@@ -9,10 +9,12 @@ from typing import ClassVar, Final
 
 from auth_server.protocol.errors import ApiError, InternalError, OAuthError
 from auth_server.web.request import ClientGone, Receive, Request, Scope, Send
-from auth_server.web.responses import Headers, Response, api_error, json_response, oauth_error, unavailable
+from auth_server.web.responses import NO_STORE, Headers, Response, api_error, json_response, oauth_error, unavailable
 
 _LOG: Final = logging.getLogger(__name__)
 OUTCOME: Final = "sealwright.outcome"
+# RFC 9110 section 8.6: a length of 0 would be wrong for both.
+_WITHOUT_CONTENT: Final = (204, 304)
 
 
 class Cors(Enum):
@@ -60,7 +62,9 @@ class Door(ABC):
             scope[OUTCOME] = ("client_gone", None)
             return
         scope[OUTCOME] = (response.outcome, response.detail)
-        headers = [*response.headers, (b"content-length", str(len(response.body)).encode("ascii"))]
+        headers = list(response.headers)
+        if response.status not in _WITHOUT_CONTENT:
+            headers.append((b"content-length", str(len(response.body)).encode("ascii")))
         if self.cors is Cors.ANYBODY:
             headers += _ANYBODY
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
@@ -75,7 +79,7 @@ class Door(ABC):
         if request.method == "OPTIONS" and self.cors is Cors.ANYBODY:
             return Response(204, headers=_preflight(allowed))
         refusal = {"error": "method_not_allowed", "error_description": f"use {allowed.decode()}"}
-        return json_response(refusal, status=405, headers=((b"allow", allowed),), outcome="method_not_allowed")
+        return json_response(refusal, status=405, headers=((b"allow", allowed), *NO_STORE), outcome="method_not_allowed")
 
 
 def _preflight(allowed: bytes) -> Headers:

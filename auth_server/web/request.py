@@ -103,25 +103,21 @@ class Request:
         length = self.header(b"content-length")
         if length is not None and length.isdigit() and int(length) > most:
             raise RequestTooLarge(f"the body is over {most} bytes")
-        message = await self._receive()
-        if message["type"] == "http.request" and not message.get("more_body"):
-            body: bytes = message.get("body", b"")
-            return _bounded(body, most)
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                return await self._rest(message, most)
+                return await self._whole(most)
         except TimeoutError as error:
             raise InvalidRequest(f"the body was not whole after {BODY_SECONDS} seconds") from error
 
-    async def _rest(self, message: MutableMapping[str, Any], most: int) -> bytes:
+    async def _whole(self, most: int) -> bytes:
         body = b""
         while True:
+            message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
             body = _bounded(body + message.get("body", b""), most)
             if not message.get("more_body"):
                 return body
-            message = await self._receive()
 
 
 def _bounded(body: bytes, most: int) -> bytes:

@@ -62,6 +62,8 @@ def _is_within(address: str, networks: Sequence[Network]) -> bool:
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return None
+    # A listener on `::` sees an IPv4 peer as `::ffff:10.0.0.1` (RFC 4291 section 2.5.5.2).
+    return getattr(parsed, "ipv4_mapped", None) or parsed

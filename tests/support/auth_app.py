@@ -259,6 +259,8 @@ def _captured_log() -> Iterator[list[str]]:
 
     class _Lines(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
+            if record.name.startswith("httpx"):  # the test's own client
+                return
             lines.append(self.format(record))
 
     handler = _Lines()
