@@ -36,6 +36,10 @@ class Server:
         self._environment = {**os.environ, **environment}
         self._process: subprocess.Popen[bytes] | None = None
 
+    def set_environment(self, **variables: str) -> None:
+        """Change the environment of the next start."""
+        self._environment |= variables
+
     def start(self) -> None:
         """Start the process and wait until /readyz says yes.
 
@@ -51,6 +55,11 @@ class Server:
         Raises:
             DidNotStart: it ended, or did not answer in time.
         """
+        self.start_without_waiting()
+        self.wait_for(self.url + "/livez")
+
+    def start_without_waiting(self) -> None:
+        """Start the process."""
         with self.log.open("ab") as log:
             # A session of its own: Ctrl-C reaches this program alone, which then stops the servers in order.
             self._process = subprocess.Popen(
@@ -61,7 +70,6 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._wait_for("/livez")
 
     def wait_until_ready(self) -> None:
         """Wait until /readyz says yes.
@@ -69,7 +77,7 @@ class Server:
         Raises:
             DidNotStart: it ended, or was not ready in time.
         """
-        self._wait_for("/readyz")
+        self.wait_for(self.url + "/readyz")
 
     def stop(self) -> int | None:
         """Ask the process to stop and wait; return its exit status."""
@@ -82,9 +90,14 @@ class Server:
             self._process.kill()
             return self._process.wait()
 
-    def _wait_for(self, path: str) -> None:
+    def wait_for(self, url: str) -> None:
+        """Wait until a URL of this server is answered with 200.
+
+        Raises:
+            DidNotStart: the process ended, or it took too long.
+        """
         give_up_at = time.monotonic() + READY_SECONDS
-        while not answers(self.url + path):
+        while not answers(url):
             if self.has_ended() or time.monotonic() > give_up_at:
                 raise DidNotStart(f"the {self.name} did not start; its log ({self.log}) ends with:\n{self._last_lines()}")
             time.sleep(0.05)
