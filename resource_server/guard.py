@@ -108,7 +108,7 @@ class Guard:
     # Verifying.
 
     def verify(self, token: str | bytes) -> Principal:
-        """Return the caller that a token stands for. Blocks for at most about a second, and only for an unknown key.
+        """Return the caller that a token stands for. Blocks for at most a second, and only for an unknown key.
 
         Raises:
             TokenRefused: why not; nothing else, whatever `token` is.

@@ -8,7 +8,8 @@ Rules:
 3. Keys younger than M (1.25 refresh intervals) are healthy, older ones are used but called degraded, and after H nothing is answered
    from them.
 4. An unknown `kid` may cause a fetch. Such fetches draw on a bucket: capacity 5, one back every 30 s. Any two fetches start at least
-   one second apart, and only one is in flight; a demand that comes too early waits for its second, with all that came meanwhile.
+   one second apart, and only one is in flight, which all that come meanwhile share. Within that second the bucket counts as empty: the
+   issuer was asked a moment ago, and a stampede costs it one request.
 5. Fetches that nobody demanded (refresh every interval, give or take 10 %; after a failure 1 s doubling to 30 s with full jitter)
    draw on the same bucket, so that a flood of unknown `kid`s cannot be used to multiply them. Only while no key is usable at all do
    they leave the bucket alone: then the first request after the issuer is back should find it full.
@@ -29,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from math import inf
+from math import ceil, inf
 from typing import Final
 
 from resource_server.verifier.errors import KeysUnavailable, RevokedKey, UnknownKey
@@ -115,7 +116,7 @@ class KeyCache:
         usable = now < self.view.unusable_from
         if usable and key_id in self.view.key_set.keys:
             return Step.USE
-        if self.in_flight or (self._tokens_at(now) >= 1 and now >= self._not_before):
+        if self.in_flight or now >= self._demand_at(now):
             return Step.FETCH
         if now < self.view.degraded_from and self.last_good:
             raise UnknownKey(f"kid {key_id!r}; the issuer was asked a moment ago", key_id)
@@ -136,10 +137,6 @@ class KeyCache:
         if usable and self.last_good and answered:
             raise UnknownKey(f"kid {key_id!r}; the issuer was asked just now", key_id)
         raise self._unavailable(now)
-
-    def demand_at(self, now: float) -> float:
-        """Return when a fetch that was demanded now may start."""
-        return max(now, self._started_at + MIN_SPACING, self._not_before)
 
     def refresh_at(self, now: float) -> float:
         """Return when the next fetch is due that nobody demanded; infinity while one is in flight."""
@@ -213,10 +210,14 @@ class KeyCache:
     def _tokens_at(self, now: float) -> float:
         return min(float(BUCKET_CAPACITY), self._tokens + max(0.0, now - self._counted_at) / SECONDS_PER_TOKEN)
 
+    def _demand_at(self, now: float) -> float:
+        """Return when a token may ask for a fetch."""
+        missing = max(0.0, 1.0 - self._tokens_at(now))
+        return max(now + missing * SECONDS_PER_TOKEN, self._started_at + MIN_SPACING, self._not_before)
+
     def _unavailable(self, now: float) -> KeysUnavailable:
-        at = self.demand_at(now) if self._tokens_at(now) >= 1 else self.refresh_at(now)
-        wait = 1.0 if at == inf else at - now
-        return KeysUnavailable("no usable key set, or the last fetch failed", retry_after=int(min(wait, LAST_RETRY)) + 1)
+        wait = min(self._demand_at(now), self.refresh_at(now), now + LAST_RETRY) - now
+        return KeysUnavailable("no usable key set, or the last fetch failed", retry_after=ceil(wait))
 
 
 def _equal(one: KeySet, other: KeySet) -> bool:

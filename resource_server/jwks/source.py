@@ -2,7 +2,7 @@
 
 The thread is a daemon and serves synchronous and asynchronous callers alike, so no fetch ever runs on an event loop. Callers read
 `view`, one attribute, without a lock. Only a token with an unknown `kid` (or the very first one) waits: for one fetch that all such
-tokens share, at most a second after it may start, and at most a hundred of them at a time.
+tokens share, at most a second, and at most a hundred of them at a time.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class KeySource:
         self._thread: threading.Thread | None = None
         self._flight: Future[None] = Future()
         self._waiters = 0
-        self._demanded_at: float | None = None
+        self._demanded = False
         self._cache.in_flight = False
 
     # For callers.
@@ -129,10 +129,10 @@ class KeySource:
             return
         try:
             with suppress(FutureTimeout):
-                flight[0].result(flight[1])
+                flight.result(WAIT_SECONDS)
         finally:
             self._leave()
-        self._settle(key_id, answered=flight[0].done())
+        self._settle(key_id, answered=flight.done())
 
     async def aseek(self, key_id: str) -> None:
         """Like `seek`, without blocking the event loop."""
@@ -141,10 +141,10 @@ class KeySource:
             return
         try:
             # Not `wait_for`: that would cancel, on a timeout, a flight which others wait for as well.
-            await asyncio.wait({asyncio.wrap_future(flight[0])}, timeout=flight[1])
+            await asyncio.wait({asyncio.wrap_future(flight)}, timeout=WAIT_SECONDS)
         finally:
             self._leave()
-        self._settle(key_id, answered=flight[0].done())
+        self._settle(key_id, answered=flight.done())
 
     def warm(self, seconds: float) -> bool:
         """Start, and wait up to `seconds` for the first usable keys. Returns whether there are any."""
@@ -192,23 +192,18 @@ class KeySource:
         with self._condition:
             return None if self.is_usable else self._flight
 
-    def _board(self, key_id: str) -> tuple[Future[None], float] | None:
+    def _board(self, key_id: str) -> Future[None] | None:
         self.start()
         with self._condition:
-            now = self._clock()
-            if self._cache.plan(key_id, now) is Step.USE:
+            if self._cache.plan(key_id, self._clock()) is Step.USE:
                 return None
             if self._waiters >= MAX_WAITERS or self._closed:
                 raise KeysUnavailable("too many requests wait for the issuer's keys")
-            patience = WAIT_SECONDS
             if not self._cache.in_flight:
-                start_at = self._cache.demand_at(now)
-                patience += start_at - now
-                if self._demanded_at is None:
-                    self._demanded_at = start_at
-                    self._condition.notify_all()
+                self._demanded = True
+                self._condition.notify_all()
             self._waiters += 1
-            return self._flight, patience
+            return self._flight
 
     def _leave(self) -> None:
         with self._condition:
@@ -226,15 +221,15 @@ class KeySource:
             with condition:
                 if not self._await_departure(condition):
                     return
-                self._cache.depart(self._clock(), demanded=self._demanded_at is not None)
-                self._demanded_at = None
+                self._cache.depart(self._clock(), demanded=self._demanded)
+                self._demanded = False
             self._fly()
 
     def _await_departure(self, condition: threading.Condition) -> bool:
         while not self._closed and condition is self._condition:
             now = self._clock()
-            departs_at = min(self._cache.refresh_at(now), self._demanded_at if self._demanded_at is not None else float("inf"))
-            if departs_at <= now:
+            departs_at = self._cache.refresh_at(now)
+            if self._demanded or departs_at <= now:
                 return True
             condition.wait(min(departs_at - now, _LONGEST_SLEEP))
         return False

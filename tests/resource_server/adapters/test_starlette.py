@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
@@ -48,9 +46,9 @@ def build(guard: Guard) -> list[Route]:
 
 
 @pytest.fixture(params=["alone", "behind the middleware", "behind guard.asgi"])
-def app(request: pytest.FixtureRequest, guard: Guard) -> Iterator[Starlette]:
+def app(request: pytest.FixtureRequest, guard: Guard) -> Starlette:
     entries = {"alone": [], "behind the middleware": [middleware(guard)], "behind guard.asgi": [guard.asgi()]}[request.param]
-    yield Starlette(routes=build(guard), middleware=entries)
+    return Starlette(routes=build(guard), middleware=entries)
 
 
 def test_who_has_the_scope_passes(app: Starlette, issuer: IssuerServer) -> None:

@@ -247,11 +247,17 @@ def test_a_retry_is_never_sooner_than_a_second() -> None:
     assert cache.refresh_at(T) == T + 1
 
 
-def test_a_demand_that_comes_too_early_waits_for_its_second() -> None:
+def test_within_a_second_of_a_fetch_the_bucket_counts_as_empty() -> None:
     cache = a_filled_cache()
 
-    assert cache.demand_at(T + 0.25) == T + 1
-    assert cache.demand_at(T + 7) == T + 7
+    with pytest.raises(UnknownKey):
+        cache.plan("new", T + 0.99)
+    assert cache.plan("new", T + 1) is Step.FETCH
+    cache.depart(T + 1, demanded=True)
+    cache.fail(T + 1)
+    with pytest.raises(KeysUnavailable):
+        cache.plan("new", T + 1.99)
+    assert cache.plan("new", T + 2) is Step.FETCH
 
 
 def test_retry_after_is_obeyed_by_everybody() -> None:
@@ -341,8 +347,7 @@ class AnyHistory(RuleBasedStateMachine):
             except TokenRefused:
                 continue
             assert step is Step.FETCH
-            if self.cache.demand_at(self.now) <= self.now:
-                self.travel(demanded=True, answer=answer)
+            self.travel(demanded=True, answer=answer)
 
     @rule()
     def rotates(self) -> None:
@@ -391,8 +396,7 @@ def test_a_lasting_storm_of_forged_kids_costs_the_issuer_next_to_nothing() -> No
             cache.plan(f"forged-{tick}", now)
         except UnknownKey:
             continue
-        if cache.demand_at(now) <= now:
-            fetch(cache, now, None, demanded=True)
-            fetches += 1
+        fetch(cache, now, None, demanded=True)
+        fetches += 1
 
     assert fetches <= 5 + 3600 / 30

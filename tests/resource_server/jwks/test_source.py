@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -262,11 +263,12 @@ def test_a_folder_that_cannot_be_written_is_told_and_keys_work(tmp_path: Path) -
 
 
 def test_a_closed_source_keeps_what_it_has_and_fetches_no_more() -> None:
-    issuer = Issuer(a_key_set())
-    with a_source(issuer) as source:
+    issuer, clock = Issuer(a_key_set()), Clock()
+    with a_source(issuer, clock) as source:
         source.warm(5)
         source.close()
         source._thread.join(5)  # type: ignore[union-attr]
+        clock.now += 5
 
         source.seek("one")
         with pytest.raises(KeysUnavailable):
@@ -296,7 +298,7 @@ def test_a_source_that_nobody_holds_any_more_does_not_live_on_in_the_fork_hook()
     issuer = Issuer(a_key_set())
     with a_source(issuer) as source:
         pass
-    hook = source_module.weakref.WeakMethod(source._begin)
+    hook = weakref.WeakMethod(source._begin)
     del source
     gc.collect()
 

@@ -52,7 +52,7 @@ from resource_server.verifier.strict_json import MAX_DEPTH, FrozenObject, parse_
     ],
 )
 def test_what_two_readers_could_read_differently_is_refused(raw: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011  # any ValueError is the contract
+    with pytest.raises(ValueError):  # any ValueError is the contract
         parse_object(raw)
 
 

@@ -1,0 +1,419 @@
+"""T: attacks on form and transport, and failures of the issuer, against the notes API (RFC 8725 sections 3.6 and 3.7, RFC 6750)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+import tracemalloc
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from resource_server.jwks.clock import boot_seconds
+from shared import base64url
+from tests.resource_server.api import Api, an_api, assert_nothing_leaks
+from tests.resource_server.support import (
+    NOW,
+    Reply,
+    a_header,
+    a_token,
+    call,
+    jwks,
+    rs256,
+    rsa_jwk,
+    rsa_key,
+    segment,
+)
+
+ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Api]:
+    with an_api() as api:
+        api.accepts(api.token())
+        yield api
+
+
+def with_authorization(api: Api, *values: bytes, **how: object):
+    return call(api.app, "/me", headers=tuple((b"authorization", value) for value in values), **how)  # type: ignore[arg-type]
+
+
+def is_bare(answer) -> bool:
+    challenge = answer.header("www-authenticate") or ""
+    return answer.status == 401 and challenge.startswith("Bearer") and "error" not in challenge
+
+
+def test_t01_no_token(api: Api) -> None:
+    assert is_bare(api.ask(None))
+
+
+@pytest.mark.parametrize("value", [b"Basic YTpi", b"DPoP TOKEN", b"Digest x", b"TOKEN", b""])
+def test_t02_another_scheme(api: Api, value: bytes) -> None:
+    assert is_bare(with_authorization(api, value.replace(b"TOKEN", api.token())))
+
+
+@pytest.mark.parametrize("scheme", [b"bearer", b"BEARER", b"Bearer", b"bEARER"])
+def test_t03_the_schemes_case(api: Api, scheme: bytes) -> None:
+    assert with_authorization(api, scheme + b" " + api.token()).status == 200
+
+
+def test_t04_a_token_in_the_query(api: Api) -> None:
+    assert is_bare(api.ask(None, query=b"access_token=" + api.token()))
+
+
+def test_t04_a_token_in_a_form(api: Api) -> None:
+    form = ((b"content-type", b"application/x-www-form-urlencoded"),)
+    assert is_bare(call(api.app, "/notes", method="POST", headers=form, body=(b"access_token=" + api.token(),)))
+
+
+def test_t05_two_tokens(api: Api) -> None:
+    answer = with_authorization(api, b"Bearer " + api.token(), b"Bearer " + api.token(sub="bob"))
+
+    assert answer.status == 400
+    assert 'error="invalid_request"' in (answer.header("www-authenticate") or "")
+    assert answer.json["error"] == "invalid_request"
+
+
+def test_t05_the_header_alone_is_judged_beside_a_cookie(api: Api) -> None:
+    cookie = (b"cookie", b"__Host-access_token=" + api.token(sub="mallory"))
+
+    assert call(api.app, "/me", headers=(cookie, (b"authorization", b"Bearer " + api.token()))).json["sub"] == "alice"
+    assert is_bare(call(api.app, "/me", headers=(cookie,)))
+
+
+@pytest.mark.parametrize("other", [b"Bearer x", b"Basic YTpi", b""])
+def test_t06_two_headers(api: Api, other: bytes) -> None:
+    for values in ([b"Bearer " + api.token(), other], [other, b"Bearer " + api.token()]):
+        answer = with_authorization(api, *values)
+        assert (answer.status, answer.json["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "value", [b"Bearer", b"Bearer ", b"Bearer  ", b"Bearer a b", b"Bearer TOKEN x", b"Bearer TOKEN, Bearer TOKEN"]
+)
+def test_t07_empty_blank_or_two_words(api: Api, value: bytes) -> None:
+    answer = with_authorization(api, value.replace(b"TOKEN", api.token()))
+
+    assert (answer.status, answer.json["error"]) == (400, "invalid_request")
+
+
+def spoil(token: bytes, part: int, change) -> bytes:
+    parts = token.split(b".")
+    parts[part] = change(parts[part])
+    return b".".join(parts)
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: p + b"=",
+        lambda p: p + b"==",
+        lambda p: p[:4] + b"+" + p[5:],
+        lambda p: p[:4] + b"/" + p[5:],
+        lambda p: p[:4] + b"\n" + p[4:],
+        lambda p: p + b"\n",
+        lambda p: b"\t" + p,
+        lambda p: p[:4] + b"%" + p[5:],
+        lambda p: p[:4] + b"\xff" + p[5:],
+        lambda p: p[:4] + b"\0" + p[5:],
+    ],
+    ids=["padding", "two paddings", "plus", "slash", "newline", "newline after", "tab before", "percent", "not ASCII", "NUL"],
+)
+def test_t08_padding_and_foreign_characters(api: Api, part: int, change) -> None:
+    api.refuses(spoil(api.token(), part, change))
+
+
+def test_t08_every_other_spelling_of_the_last_character(api: Api) -> None:
+    """Unused bits of the last character: 64 spellings of one token, of which one is right."""
+    token = api.token()
+    for character in ALPHABET:
+        changed = token[:-1] + bytes([character])
+        if changed != token:
+            api.refuses(changed)
+    assert base64url.decode(token.rpartition(b".")[2])
+
+
+@pytest.mark.parametrize("parts", [1, 2, 4, 5, 1000])
+def test_t09_the_number_of_parts(api: Api, parts: int) -> None:
+    token = api.token()
+    api.refuses(b".".join((token.split(b".") * parts)[:parts]) if parts < 10 else b"." * (parts - 1), "malformed_token")
+
+
+def test_t10_the_json_serializations(api: Api) -> None:
+    protected, payload, signature = (part.decode() for part in api.token().split(b"."))
+    flattened = {"protected": protected, "payload": payload, "signature": signature}
+    general = {"payload": payload, "signatures": [{"protected": protected, "signature": signature}]}
+    for form in (flattened, general, {"payload": payload, "signatures": []}):
+        compact = json.dumps(form, separators=(",", ":")).encode()
+        api.refuses(compact, "malformed_token")
+        api.refuses(base64url.encode(compact).encode(), "malformed_token")
+
+
+def raw_header(text: str) -> bytes:
+    return a_token(header=text.encode())
+
+
+def test_t11_a_member_twice(api: Api) -> None:
+    claims = json.dumps(api.claims())
+    for first in ('"sub": "mallory"', '"aud": "x"', '"\\u0073ub": "mallory"', '"scope": "x"', '"x": {"a": 1, "a": 2}'):
+        api.refuses(a_token("{" + first + ", " + claims[1:]), "malformed_token")
+    for header in (
+        '{"alg":"none","alg":"RS256","typ":"at+jwt","kid":"one"}',
+        '{"alg":"RS256","alg":"RS256","typ":"at+jwt","kid":"one"}',
+        '{"alg":"RS256","typ":"at+jwt","kid":"two","kid":"one"}',
+        '{"alg":"RS256","typ":"at+jwt","kid":"one","x":{"a":1,"a":1}}',
+    ):
+        api.refuses(raw_header(header), "malformed_token")
+
+
+@pytest.mark.parametrize(
+    "odd", [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\\ud800", b"\\udc00\\ud800", b"\x00", b"\\u0000", b"\n"]
+)
+def test_t12_text_that_is_no_text(api: Api, odd: bytes) -> None:
+    claims = json.dumps(api.claims()).encode()
+    api.refuses(a_token(claims[:-1] + b', "x": "' + odd + b'"}'), "malformed_token")
+    api.refuses(a_token(claims[:-1] + b', "' + odd + b'": 1}'), "malformed_token")
+    header = json.dumps(a_header()).encode()
+    api.refuses(a_token(api.claims(), header[:-1] + b', "x": "' + odd + b'"}'), "malformed_token")
+
+
+@pytest.mark.parametrize(
+    "encode", [lambda t: "\ufeff".encode() + t, lambda t: t.decode().encode("utf-16"), lambda t: t.decode().encode("utf-32")]
+)
+def test_t12_byte_order_marks_and_other_encodings(api: Api, encode) -> None:
+    api.refuses(a_token(encode(json.dumps(api.claims()).encode())), "malformed_token")
+    api.refuses(a_token(api.claims(), encode(json.dumps(a_header()).encode())), "malformed_token")
+
+
+@pytest.mark.parametrize("payload", [b"[]", b'"x"', b"1", b"null", b"", b"true", b"{}{}", b"{} x", b" "])
+def test_t13_not_an_object(api: Api, payload: bytes) -> None:
+    api.refuses(a_token(payload), "malformed_token")
+    api.refuses(a_token(api.claims(), payload), "malformed_token")
+
+
+def test_t14_compression(api: Api) -> None:
+    api.refuses(api.token(a_header(zip="DEF")), "forbidden_header")
+    bomb = b".".join([segment({"alg": "RSA-OAEP", "enc": "A256GCM", "zip": "DEF"}), b"AA", b"AA", b"A" * 6000, b"AA"])
+    tracemalloc.start()
+    try:
+        api.refuses(bomb, "malformed_token")
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: b"A" * 1_000_000,
+        lambda: b"." * 1_000_000,
+        lambda: a_token(b'{"a":' * 100_000 + b"1" + b"}" * 100_000),
+        lambda: a_token(b"[" * 100_000),
+        lambda: a_token("{" + ",".join(f'"m{i}":1' for i in range(1_000_000)) + "}"),
+        lambda: a_token(header=b'{"alg":"RS256","x":' + b"[" * 100_000),
+    ],
+    ids=["1 MB", "a million dots", "deep object", "deep list", "a million members", "deep header"],
+)
+def test_t15_size(api: Api, make) -> None:
+    token = make()
+    started_at = time.monotonic()
+    api.refuses(token, "token_too_large")
+    assert time.monotonic() - started_at < 2
+
+
+@pytest.mark.parametrize("depth", [15, 16, 900, 2500])
+def test_t15_depth_within_the_bound_of_size(api: Api, depth: int) -> None:
+    nested = json.dumps(api.claims())[:-1] + ', "x": ' + "[" * depth + "]" * depth + "}"
+    if depth < 16:
+        api.accepts(a_token(nested))
+        return
+    api.refuses(a_token(nested), "malformed_token")
+    api.refuses(
+        a_token(api.claims(), '{"alg":"RS256","typ":"at+jwt","kid":"one","x":' + "[" * depth + "]" * depth + "}"),
+        "malformed_token",
+    )
+
+
+def test_t16_no_key_set_and_nothing_cached() -> None:
+    with an_api() as api:
+        api.issuer.replies.clear()
+
+        answer = api.ask(api.token())
+
+        assert answer.status == 503
+        assert int(answer.header("retry-after") or 0) >= 1
+        assert answer.header("www-authenticate") is None
+        assert answer.json["reason"] == "keys_unavailable"
+        assert_nothing_leaks(api.token(), answer)
+        # What no key could make good is refused all the same.
+        api.refuses(api.token(a_header(typ="JWT")), "wrong_type")
+        api.refuses(b"rubbish", "malformed_token")
+
+
+def test_t16_it_recovers_by_itself() -> None:
+    now = [boot_seconds()]
+    with an_api(monotonic=lambda: now[0]) as api:
+        replies, api.issuer.replies = api.issuer.replies, {}
+        assert api.ask(api.token()).status == 503
+        api.issuer.replies = replies
+        now[0] += 5
+
+        api.accepts(api.token())
+
+
+@pytest.mark.parametrize("age", [10, 280, 700, 4_000, 80_000])
+def test_t17_no_key_set_and_keys_cached(age: int) -> None:
+    now = [boot_seconds()]
+    with an_api(monotonic=lambda: now[0]) as api:
+        api.accepts(api.token())
+        api.issuer.replies.clear()
+        now[0] += age
+
+        api.accepts(api.token(jti="another"))
+        assert api.ask(api.token(a_header(kid="unknown"))).status == 503
+
+
+def test_t17_beyond_the_hard_limit_nothing_is_decided() -> None:
+    now = [boot_seconds()]
+    with an_api(monotonic=lambda: now[0]) as api:
+        api.accepts(api.token())
+        api.issuer.replies.clear()
+        now[0] += 86_401
+
+        assert api.ask(api.token()).status == 503
+
+
+def hundred_megabytes(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100000000")
+    handler.end_headers()
+    for _ in range(1000):
+        handler.wfile.write(b" " * 100_000)
+
+
+def rubbish() -> dict[str, Reply]:
+    evil = rsa_jwk("evil", rsa_key("attacker"))
+    return {
+        "HTML": Reply(b"<html></html>"),
+        "{}": Reply(b"{}"),
+        "keys: 1": Reply(b'{"keys": 1}'),
+        "empty": Reply(jwks()[:0]),
+        "no keys": Reply(b'{"keys":[]}'),
+        "only oct": Reply(b'{"keys":[{"kty":"oct","kid":"one","k":"AAAA"}]}'),
+        "cut short": Reply(jwks(evil)[:-20]),
+        "two documents": Reply(jwks(evil) + jwks(evil)),
+        "100 MB": Reply(act=hundred_megabytes),
+        "64 KiB and a byte": Reply(jwks(evil) + b" " * 65_536),
+        "500 with keys": Reply(jwks(evil), 500),
+        "404 with keys": Reply(jwks(evil), 404),
+        "redirect": Reply(b"", 302, {"Location": "https://evil.example/jwks"}),
+        "older epoch": Reply(jwks(evil, epoch=6)),
+        "no epoch": Reply(jwks(evil)),
+    }
+
+
+@pytest.mark.parametrize("case", rubbish())
+def test_t18_the_key_set_answers_rubbish(case: str) -> None:
+    now = [boot_seconds()]
+    with an_api(monotonic=lambda: now[0]) as api:
+        api.issuer.publish(rsa_jwk("one"), epoch=7)
+        api.accepts(api.token())
+        api.issuer.replies["/jwks"] = rubbish()[case]
+        now[0] += 310
+
+        assert api.ask(api.token(a_header(kid="evil"), rs256(rsa_key("attacker")))).status == 503
+        api.accepts(api.token())
+        api.accepts(api.token(jti="another"))
+
+
+def test_t18_a_key_set_that_never_ends_delays_nobody_with_a_known_key() -> None:
+    now = [boot_seconds()]
+    with an_api(monotonic=lambda: now[0]) as api:
+        api.accepts(api.token())
+        api.issuer.open.clear()
+        now[0] += 5
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(api.ask, api.token(a_header(kid="unknown")))
+            started_at = time.monotonic()
+            for i in range(20):
+                api.accepts(api.token(jti=f"token-{i}"))
+            assert time.monotonic() - started_at < 0.9
+            answer = waiting.result(5)
+        assert answer.status == 503
+        assert time.monotonic() - started_at < 2
+
+
+@pytest.mark.parametrize(
+    "bad", [{"kty": "RSA"}, 1, {"kty": "RSA", "kid": "x", "n": "AQAB", "e": "AQAB", "alg": "RS256"}, {"kty": "oct", "k": ""}]
+)
+def test_t19_the_key_set_poisoned_with_one_bad_key(bad: object) -> None:
+    with an_api() as api:
+        api.issuer.publish(bad, rsa_jwk("one"), bad)
+
+        api.accepts(api.token())
+
+
+def test_t20_a_stampede_asks_once() -> None:
+    now = [boot_seconds()]
+    with an_api(monotonic=lambda: now[0]) as api:
+        api.accepts(api.token())
+        now[0] += 5
+        asked = len(api.issuer.times())
+        tokens = [api.token(a_header(kid=f"unknown-{i}")).decode() for i in range(100)]
+
+        async def stampede() -> list[object]:
+            return await asyncio.gather(*(api.guard.averify(token) for token in tokens), return_exceptions=True)
+
+        outcomes = asyncio.run(stampede())
+
+        assert {getattr(outcome, "reason", None) for outcome in outcomes} == {"unknown_key"}
+        assert len(api.issuer.times()) == asked + 1
+
+
+@pytest.mark.parametrize("off", [-300, 300])
+def test_t21_the_servers_clock_is_off(off: int) -> None:
+    with an_api(clock=lambda: NOW + off) as api:
+        fresh = api.token(exp=NOW + 200)
+
+        api.refuses(fresh)
+    with pytest.raises(ValueError, match="leeway"), an_api(leeway=300):
+        pass
+
+
+def test_t22_neither_token_nor_claims_nor_internals_come_back(api: Api) -> None:
+    """`refuses` holds every case of R and S to this; here with values that would show."""
+    for members in ({"iss": "https://canary.example"}, {"aud": "https://canary.example"}, {"sub": ["canary"]}, {"exp": 12345678}):
+        answer = api.refuses(api.token(**members))
+        told = answer.body.decode() + str(answer.headers)
+        assert "canary" not in told
+        assert "12345678" not in told
+    answer = api.refuses(api.token(a_header(typ="canary+jwt")))
+    assert b"canary" not in answer.body
+
+
+WELL_FORMED = re.compile(r'Bearer [a-z_]+="[ !#-\[\]-~]*"(, [a-z_]+="[ !#-\[\]-~]*")*')
+
+
+@pytest.mark.parametrize("injected", ['"', "\\", "\r\nSet-Cookie: x=1", '", error="x', "\x7f", "é"])
+def test_t23_injection_into_the_challenge(injected: str) -> None:
+    with an_api() as api:
+        for answer in (
+            api.ask(api.token(a_header(kid=injected))),
+            api.ask(api.token(scope=f"a{injected}b"), "/notes"),
+            api.ask(api.token(scope=injected, iss=injected)),
+        ):
+            assert answer.status in {401, 403}
+            assert WELL_FORMED.fullmatch(answer.header("www-authenticate") or "")
+            assert answer.header("set-cookie") is None
+
+
+def test_t24_caching(api: Api) -> None:
+    for path in ("/me", "/notes", "/admin/notes"):
+        cache_control = api.ask(api.token(), path).header("cache-control") or ""
+        assert cache_control == "no-store"

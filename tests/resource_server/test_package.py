@@ -1,0 +1,57 @@
+"""The package as a whole: what it offers, what it needs, and who may make the proof of a verification."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import resource_server
+
+ROOT = Path(__file__).parents[2]
+# What a service that only verifies tokens should not have to install, or wait for.
+UNWANTED = ("starlette", "uvicorn", "anyio", "sqlalchemy", "pydantic", "httpx", "httpx2", "requests", "auth_server")
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(resource_server.__all__) == ["Guard", "Principal", "Readiness", "TokenRefused"]
+
+
+def test_importing_the_kit_brings_no_framework_and_needs_none() -> None:
+    program = (
+        "import sys\n"
+        f"for name in {UNWANTED!r}: sys.modules[name] = None\n"
+        "import resource_server, resource_server.settings, resource_server.cli, resource_server.adapters.asgi\n"
+        "guard = resource_server.Guard(issuer='https://id.example.com', audience='https://a.example')\n"
+        "guard.wrap(lambda *_: None, public=['/'])\n"
+        "guard.asgi()\n"
+        "assert resource_server.cli.main(['config', 'check']) == 0\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env={}, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_only_verify_makes_the_proof_of_a_verification() -> None:
+    """The type is the proof, so one function alone may make it (see `verifier/token.py`)."""
+    makers = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "resource_server").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", None)) in {"seal", "VerifiedToken"}
+    }
+
+    assert makers == {"resource_server/verifier/verify.py"}
+
+
+def test_nobody_decodes_a_token_with_a_librarys_decode() -> None:
+    """PyJWT's `decode` takes what we must refuse; its algorithm objects are all that is used of it."""
+    for path in (ROOT / "resource_server").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                assert not any(name.name.split(".")[0] == "jwt" for name in node.names), path
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (ROOT / "resource_server" / "py.typed").exists()
