@@ -12,6 +12,7 @@ from auth_server.store.sessions import NewSession
 from auth_server.store.store import Store
 from auth_server.store.transaction import Transaction
 from tests.support.clock import FakeClock
+from tests.support.people import PASSWORD, WRONG, people
 
 pytestmark = pytest.mark.anyio
 
@@ -161,3 +162,18 @@ def disable_work(sub: str):
         tx.sessions.end_all(sub, "account_disabled")
 
     return work
+
+
+async def test_replicas_that_sign_people_in_do_not_wait_for_each_other(any_database) -> None:
+    """Counters and accounts are locked in one order everywhere, so no two groups of units hold what the other wants."""
+    replicas = [people(any_database.store()) for _ in range(2)]
+    names = [f"person{number}" for number in range(9)]
+    for name in names:
+        await replicas[0].registration.create_by_operator(username=name, password=PASSWORD)
+
+    tries = [replica.sign_in(name, word) for name in names for replica in replicas for word in (PASSWORD, WRONG)]
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+
+    refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    assert len(refused) == len(outcomes) / 2
+    assert {getattr(error, "error", repr(error)) for error in refused} == {"invalid_credentials"}
