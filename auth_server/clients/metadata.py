@@ -64,7 +64,11 @@ def redirect_uri_fault(uri: str) -> str | None:
     """
     if not uri.isascii() or not uri.isprintable() or any(c in uri for c in ' \\*"<>'):
         return "must be printable ASCII without spaces, backslashes or wildcards"
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+        _ = parts.port  # raises for a port that is no port
+    except ValueError:
+        return "must be a URI"
     if "#" in uri:
         return "must have no fragment"
     if parts.username is not None:
