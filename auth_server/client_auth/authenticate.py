@@ -39,11 +39,12 @@ class Authenticator:
             raise InvalidRequest("use one way of client authentication, not two")
         method, proof = found[0]
         client = await self.find_client(proof.client_id)
-        if self._fault(method, proof, client) is not None:
+        fault = self._fault(method, proof, client)
+        if fault is not None:
             # What is remembered may be half a second old: a secret made just now must work at once. Asking the database also makes
             # every failure cost the same.
             client = await self.find_client_anew(proof.client_id)
-        fault = self._fault(method, proof, client)
+            fault = self._fault(method, proof, client)
         if client is None or fault is not None:
             raise InvalidClient(_FAILED, detail=fault)
         return client

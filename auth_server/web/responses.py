@@ -13,6 +13,8 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 NO_STORE: Final[Headers] = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
 _JSON: Final = (b"content-type", b"application/json")
+# Made once: json.dumps with options makes an encoder for each call.
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Response:
 
 def json_response(value: Mapping[str, Any], *, status: int = 200, headers: Headers = NO_STORE, outcome: str = "ok") -> Response:
     """Answer with a JSON object."""
-    return Response(status, json.dumps(value, separators=(",", ":")).encode("ascii"), (_JSON, *headers), outcome)
+    return Response(status, _ENCODE(value).encode("ascii"), (_JSON, *headers), outcome)
 
 
 def oauth_error(error: OAuthError) -> Response:
@@ -38,7 +40,7 @@ def oauth_error(error: OAuthError) -> Response:
         headers += ((b"www-authenticate", b'Basic realm="token", charset="UTF-8"'),)
     if error.retry_after is not None:
         headers += ((b"retry-after", str(error.retry_after).encode("ascii")),)
-    body = json.dumps({"error": error.error, "error_description": error.description}, separators=(",", ":")).encode("ascii")
+    body = _ENCODE({"error": error.error, "error_description": error.description}).encode("ascii")
     return Response(error.status, body, (_JSON, *headers), error.error, error.detail or error.description)
 
 
