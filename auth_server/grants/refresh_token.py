@@ -13,8 +13,8 @@ from auth_server.protocol.errors import InvalidScope, InvalidTarget, OAuthError
 from auth_server.protocol.form import Form
 from auth_server.protocol.people import permissions_of_roles, visible_to
 from auth_server.protocol.refresh import Family, RefreshPolicy, RefreshToken, Step, classify, is_live, refused
-from auth_server.protocol.resource import Resource
-from auth_server.protocol.scope import UNOWNED, narrow_scope
+from auth_server.protocol.resource import Resource, is_usable_by
+from auth_server.protocol.scope import OFFLINE_ACCESS, narrow_scope
 from auth_server.store.refresh_tokens import FamilyFacts
 from auth_server.store.transaction import Transaction
 from auth_server.tokens.families import Families, too_many_replays
@@ -66,7 +66,7 @@ class RefreshTokenGrant(Grant[RefreshRequest, FamilyFacts | None]):
             raise refused("right generation, other secret")
         if step in _AFTERMATHS:
             raise _AFTERMATHS[step](self._families, family, client)
-        resource = _resource(request, family, directory)
+        resource = _resource(request, family, client, directory)
         permissions = permissions_of_roles(facts.roles, directory.permissions_of)
         asked = _scope(request, family)
         visible = visible_to(resource, facts.roles, directory.permissions_of)
@@ -100,21 +100,24 @@ def _why_over(facts: FamilyFacts) -> str | None:
     return None if facts.session_live else "the session is over"
 
 
-def _resource(request: RefreshRequest, family: Family, directory: Directory) -> Resource:
+def _resource(request: RefreshRequest, family: Family, client: Client, directory: Directory) -> Resource:
     if request.resource not in (None, family.resource):
         raise InvalidTarget("the grant is for another resource")
     resource = directory.resources.get(family.resource)
-    if resource is None:
-        raise InvalidTarget("the grant's resource does not exist any more")
+    if resource is None or not is_usable_by(client, resource):
+        raise InvalidTarget("the grant's resource is not there for this client any more")
     return resource
 
 
 def _scope(request: RefreshRequest, family: Family) -> frozenset[str]:
     """Never more than was granted (RFC 6749 section 6); a narrower one holds for this access token alone."""
-    asked = (request.scope or frozenset()) - UNOWNED or family.scope
+    asked = request.scope or frozenset()
+    if family.sid is None:
+        # It outlives the session because `offline_access` was granted, which belongs to no resource; clients repeat it.
+        asked -= {OFFLINE_ACCESS}
     if not asked <= family.scope:
         raise InvalidScope("wider than what was granted")
-    return asked
+    return asked or family.scope
 
 
 class _OfFamily(Outlives):

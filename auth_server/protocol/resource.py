@@ -43,15 +43,16 @@ class Resource:
         return self.permissions.union(self.scopes, required)
 
 
-def usable_by(client: Client, resources: Mapping[str, Resource]) -> dict[str, Resource]:
-    """Return the resources a client may ask for: all first-party ones for the built-in client, else those whose scopes it may have."""
+def is_usable_by(client: Client, resource: Resource) -> bool:
+    """Say whether a client may ask for a resource: the built-in one for any first-party resource, others where they may have a scope."""
     if client.is_first_party:
-        return {identifier: resource for identifier, resource in resources.items() if resource.first_party}
-    return {
-        identifier: resource
-        for identifier, resource in resources.items()
-        if not client.scope.isdisjoint(resource.scopes) or identifier == client.default_resource
-    }
+        return resource.first_party
+    return resource.identifier == client.default_resource or not client.scope.isdisjoint(resource.scopes)
+
+
+def usable_by(client: Client, resources: Mapping[str, Resource]) -> dict[str, Resource]:
+    """Return the resources a client may ask for."""
+    return {identifier: resource for identifier, resource in resources.items() if is_usable_by(client, resource)}
 
 
 def choose_audience(
