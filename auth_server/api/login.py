@@ -13,6 +13,7 @@ from auth_server.protocol.errors import ApiError, InternalError, InvalidScope
 from auth_server.protocol.people import permissions_of_roles, visible_to
 from auth_server.protocol.resource import choose_audience
 from auth_server.protocol.scope import UNOWNED, may_go_offline, narrow_scope
+from auth_server.rate_limits.known_devices import KNOWN_FOR_SECONDS
 from auth_server.tokens.issuer import TokenIssuer
 from auth_server.web.cookies import CookieJar
 from auth_server.web.door import Door
@@ -21,7 +22,6 @@ from auth_server.web.responses import NO_STORE, Response, json_response
 from shared import scope
 
 DEVICE_COOKIE = "dev"
-_DEVICE_COOKIE_SECONDS = 400 * 86_400
 
 
 class LoginDoor(Door):
@@ -85,7 +85,7 @@ class LoginDoor(Door):
         )
 
     def _device(self, signed_in: SignedIn) -> tuple[tuple[bytes, bytes], ...]:
-        cookie = self._cookies.set(DEVICE_COOKIE, signed_in.device_cookie, _DEVICE_COOKIE_SECONDS)
+        cookie = self._cookies.set(DEVICE_COOKIE, signed_in.device_cookie, KNOWN_FOR_SECONDS)
         return ((b"set-cookie", cookie),)
 
 

@@ -364,5 +364,6 @@ def _create_session() -> None:
         sa.ForeignKeyConstraint(["sub"], ["account.sub"], name=op.f("fk_session_sub_account"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("sid", name=op.f("pk_session")),
     )
-    op.create_index("ix_session_idle_expires_at", "session", ["idle_expires_at"], unique=False)
+    op.create_index("ix_session_absolute_expires_at", "session", ["absolute_expires_at"], unique=False)
+    op.create_index("ix_session_ended_at", "session", ["ended_at"], unique=False)
     op.create_index("ix_session_sub", "session", ["sub"], unique=False)
