@@ -70,7 +70,7 @@ def bind(host: str | None, port: int) -> list[socket.socket]:
     Raises:
         CannotListen: with the system's reason.
     """
-    if host is not None:
+    if host is not None and host != "localhost":
         return [_bound(host, port)]
     first = _bound(_LOOPBACK[0], port)
     with suppress(CannotListen):  # a machine without IPv6, or one whose ::1 is taken, still serves 127.0.0.1

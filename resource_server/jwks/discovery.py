@@ -96,13 +96,16 @@ class IssuerKeys:
         if self._metadata is not None and now - self._asked_at < _METADATA_SECONDS:
             return self._metadata
         try:
-            self._metadata = self._ask()
-            self._asked_at = now
+            metadata = self._ask()
         except FetchFailed:
             # The keys may still be where they were: losing the metadata alone is no reason to lose them too.
             if self._metadata is None:
                 raise
-        return self._metadata
+            return self._metadata
+        if self._metadata is None or metadata.jwks_uri != self._metadata.jwks_uri:
+            self._etag = None  # a validator means nothing at another address
+        self._metadata, self._asked_at = metadata, now
+        return metadata
 
     def _ask(self) -> Metadata:
         addresses = self._addresses()

@@ -62,7 +62,9 @@ def parse_object(raw: bytes) -> FrozenObject:
     """
     text = raw.decode("utf-8")
     try:
-        value, end = _scan(text)
+        value, end = _scan(text, 0)
+    except StopIteration as error:  # the scanner's way to say that no value starts there
+        raise ValueError("not a JSON value") from error
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     if end != len(text) or type(value) is not FrozenObject:
@@ -97,10 +99,9 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-# `raw_decode`, not `decode`: it leaves out two regular expressions for each token.
-_scan: Final[Callable[[str], tuple[object, int]]] = json.JSONDecoder(
-    object_pairs_hook=_members, parse_float=_finite, parse_constant=_no_constant
-).raw_decode
+_decoder: Final = json.JSONDecoder(object_pairs_hook=_members, parse_float=_finite, parse_constant=_no_constant)
+# Not `decode`, which spends two regular expressions on white space; and, where the interpreter has it, the scanner in C itself.
+_scan: Final[Callable[[str, int], tuple[object, int]]] = getattr(_decoder, "scan_once", _decoder.raw_decode)
 
 
 def _freeze_members(members: FrozenObject, depth: int) -> None:

@@ -89,8 +89,9 @@ def test_a_port_that_is_taken_is_told(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "cannot listen" in capsys.readouterr().err
 
 
-def test_loopback_means_both_of_its_addresses() -> None:
-    listeners = bind(None, 0)
+@pytest.mark.parametrize("host", [None, "localhost"])
+def test_loopback_means_both_of_its_addresses(host: str | None) -> None:
+    listeners = bind(host, 0)
     try:
         ports = {listener.getsockname()[1] for listener in listeners}
         assert len(ports) == 1

@@ -24,11 +24,11 @@ from tests.resource_server.support import (
     a_header,
     a_token,
     claims,
+    counted_calls,
     rs256,
     rsa_jwk,
     rsa_key,
 )
-from tests.resource_server.verifier.test_verify import counted_calls
 
 
 def a_token_of(issuer: IssuerServer, **members: object) -> bytes:

@@ -89,6 +89,21 @@ def test_after_a_failure_the_keys_may_have_moved() -> None:
     assert web.asked[-1] == (f"{ISSUER}/moved", None)
 
 
+def test_a_validator_is_not_taken_to_another_address() -> None:
+    now = [0.0]
+    web = Web({OIDC: metadata(), f"{ISSUER}/jwks": jwks()})
+    keys = IssuerKeys(ISSUER, RS256_ONLY, web, clock=lambda: now[0])
+    keys.retrieve()
+    web.pages[OIDC] = metadata(jwks_uri=f"{ISSUER}/moved")
+    web.pages[f"{ISSUER}/moved"] = jwks(rsa_jwk("two"))
+    now[0] += 3601
+
+    moved = keys.retrieve()
+
+    assert moved.key_set is not None
+    assert web.asked[-1] == (f"{ISSUER}/moved", None)
+
+
 def test_losing_the_metadata_alone_does_not_lose_the_keys() -> None:
     web = Web({OIDC: metadata(), f"{ISSUER}/jwks": jwks()})
     keys = keys_of(web)
