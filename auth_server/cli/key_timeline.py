@@ -63,7 +63,7 @@ def next_due(key: SigningKey, view: RingView, policy: RotationPolicy) -> Due | N
 
 
 def draw(view: RingView, policy: RotationPolicy) -> str:
-    """Return the published keys against time: `-` published, `=` signing, `|` now; at most 90 columns wide."""
+    """Return the published keys against time: `-` published, `=` signing, `|` now; at most 100 columns wide."""
     spans = [(key, _span(key, view, policy)) for key in in_order(view.keys)]
     first = min((span.published for _, span in spans), default=view.now_ms)
     last = max((span.withdrawn for _, span in spans), default=view.now_ms)
@@ -73,7 +73,7 @@ def draw(view: RingView, policy: RotationPolicy) -> str:
     left, right = duration((view.now_ms - first) / 1000), duration((last - view.now_ms) / 1000)
     # The label of now stands under its bar; the one before it is left out where there is no room for it.
     before = f"{left} ago" if len(f"{left} ago") < now_column else ""
-    axis = f"{before.ljust(now_column)}now".ljust(_COLUMNS - len(right) - 3)
+    axis = f"{before.ljust(now_column)}now ".ljust(_COLUMNS - len(right) - 3)
     return "\n".join([*lines, f"{' ' * 23}{axis}in {right}"])
 
 

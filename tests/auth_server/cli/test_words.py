@@ -1,0 +1,150 @@
+"""The pure parts: times in words, the ring's timeline, the check of a signature."""
+
+from __future__ import annotations
+
+import base64
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auth_server.cli.key_timeline import draw, next_due
+from auth_server.cli.own_signature import is_signed_by
+from auth_server.cli.plain_text import duration, relative, stamp, table, timestamp
+from auth_server.keys.lifecycle import RotationPolicy
+from auth_server.store.signing_keys import KeyState, RingView, SigningKey
+from shared.key_policy import KeyPolicy
+
+DAY_MS = 86_400_000
+NOW_MS = 1_800_000_000_000
+POLICY = RotationPolicy(KeyPolicy())
+
+_PRIVATE = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+_NUMBERS = _PRIVATE.public_key().public_numbers()
+
+
+def _spelt(number: int) -> str:
+    return base64.urlsafe_b64encode(number.to_bytes((number.bit_length() + 7) // 8, "big")).rstrip(b"=").decode()
+
+
+JWK = {"kty": "RSA", "n": _spelt(_NUMBERS.n), "e": _spelt(_NUMBERS.e)}
+
+
+def _key(state: KeyState, kid: str, *, published: int, activated: int | None = None, retired: int | None = None) -> SigningKey:
+    return SigningKey(
+        kid=kid * 43,
+        ring="default",
+        state=state,
+        alg="RS256",
+        public_jwk={},
+        custodian="local",
+        private_ref=b"sealed" if state is not KeyState.RETIRING else None,
+        kek_id="kek",
+        created_at=published,
+        published_at=published,
+        activated_at=activated,
+        retired_at=retired,
+    )
+
+
+def _ring(*keys: SigningKey) -> RingView:
+    return RingView("default", "RS256", 1, keys[0].kid, keys, NOW_MS)
+
+
+def test_times_are_told_in_the_largest_unit_that_still_says_something() -> None:
+    told = [duration(seconds) for seconds in (1, 59, 119, 120, 7_199, 7_200, 2 * 86_400, 29.4 * 86_400)]
+
+    assert told == ["1 second", "59 seconds", "119 seconds", "2 minutes", "120 minutes", "2 hours", "2 days", "29 days"]
+
+
+def test_the_past_the_present_and_the_future_differ() -> None:
+    assert [relative(NOW_MS + ms, NOW_MS) for ms in (-5_000, 400, 5_000)] == ["5 seconds ago", "now", "in 5 seconds"]
+
+
+def test_a_time_is_told_in_utc() -> None:
+    assert stamp(NOW_MS) == "2027-01-15 08:00:00Z"
+    assert timestamp(NOW_MS + 7) == "2027-01-15T08:00:00.007Z"
+
+
+def test_columns_are_aligned_and_nothing_in_them_can_move_the_cursor() -> None:
+    lines = table(("A", "B"), [("longer", "x"), ("\x1b[2J", "y")]).splitlines()
+
+    assert [line.index(end) for line, end in zip(lines, "Bxy", strict=True)] == [lines[0].index("B")] * 3
+    assert "\x1b" not in lines[2]
+
+
+def test_the_hand_over_waits_for_the_later_of_the_two_bounds() -> None:
+    active = _key(KeyState.ACTIVE, "a", published=NOW_MS - 30 * DAY_MS, activated=NOW_MS - 29 * DAY_MS)
+    old, young = (_key(KeyState.PENDING, "p", published=NOW_MS - ms) for ms in (29 * DAY_MS, 1000))
+
+    told = [next_due(active, _ring(active, standby), POLICY) for standby in (old, young)]
+
+    assert [due.words(NOW_MS) for due in told if due] == ["hands over in 24 hours", "hands over in 24 hours"]
+    overdue = _key(KeyState.ACTIVE, "a", published=0, activated=0)
+    due = next_due(overdue, _ring(overdue, young), POLICY)
+    assert due is not None
+    assert due.at_ms == young.published_at + DAY_MS
+
+
+def test_a_retiring_key_is_withdrawn_after_v() -> None:
+    retiring = _key(KeyState.RETIRING, "r", published=0, activated=0, retired=NOW_MS - DAY_MS // 2)
+
+    due = next_due(retiring, _ring(retiring), POLICY)
+
+    assert due is not None
+    assert due.words(NOW_MS) == "is withdrawn in 12 hours"
+
+
+def test_a_dead_key_has_nothing_ahead() -> None:
+    dead = _key(KeyState.COMPROMISED, "c", published=0)
+
+    assert next_due(dead, _ring(dead), POLICY) is None
+
+
+@given(
+    st.integers(0, 400 * DAY_MS),
+    st.integers(0, 400 * DAY_MS),
+    st.integers(0, 2 * DAY_MS),
+    st.sampled_from([KeyState.RETIRING, None]),
+)
+def test_any_ring_is_drawn_within_100_columns(
+    active_age: int, standby_age: int, retired_ago: int, third: KeyState | None
+) -> None:
+    keys = [
+        _key(KeyState.ACTIVE, "a", published=NOW_MS - active_age - DAY_MS, activated=NOW_MS - active_age),
+        _key(KeyState.PENDING, "p", published=NOW_MS - standby_age),
+    ]
+    if third is not None:
+        retired = NOW_MS - retired_ago
+        keys.append(_key(third, "r", published=retired - 40 * DAY_MS, activated=retired - 30 * DAY_MS, retired=retired))
+
+    lines = draw(_ring(*keys), POLICY).splitlines()
+
+    assert max(map(len, lines)) <= 100
+    columns = {line.index("|") for line in lines[:-1]}
+    assert len(columns) == 1
+    assert lines[-1].index("now") == columns.pop()
+
+
+@given(st.binary(max_size=200))
+def test_a_genuine_signature_is_recognised(message: bytes) -> None:
+    assert is_signed_by(JWK, message, _PRIVATE.sign(message, padding.PKCS1v15(), hashes.SHA256()))
+
+
+@given(st.integers(0, 255), st.integers(1, 255))
+def test_any_changed_byte_of_a_signature_is_noticed(place: int, change: int) -> None:
+    signature = bytearray(_PRIVATE.sign(b"message", padding.PKCS1v15(), hashes.SHA256()))
+    signature[place] ^= change
+
+    assert not is_signed_by(JWK, b"message", bytes(signature))
+
+
+@given(st.binary(max_size=300))
+def test_no_other_bytes_are_a_signature(signature: bytes) -> None:
+    assert not is_signed_by(JWK, b"message", signature)
+
+
+def test_a_signature_over_another_digest_is_none() -> None:
+    """RFC 8017 section 8.2.2: the whole encoding is compared, so another hash or a spare byte in the padding is refused."""
+    assert not is_signed_by(JWK, b"message", _PRIVATE.sign(b"message", padding.PKCS1v15(), hashes.SHA512()))
