@@ -37,7 +37,7 @@ def test_whatever_is_parsed_holds_well_formed_tokens_alone(text: str) -> None:
 
 @pytest.mark.parametrize("text", [" ", "a ", " a", "a  b", "a\tb", "a\nb", 'a"b', "a\\b", "a\x00", "ä", "a\u00a0b"])
 def test_other_separators_and_characters_are_refused(text: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="malformed scope"):
         scope.parse(text)
 
 

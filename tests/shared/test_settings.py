@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -185,16 +186,14 @@ PARSERS: list[tuple[str, Callable[[str], Any]]] = [
 @pytest.mark.parametrize("parse", [parse for _, parse in PARSERS], ids=[name for name, _ in PARSERS])
 @given(value=st.text() | st.from_regex(r"https?://[\[\]a-z0-9:@./?#%-]*", fullmatch=True))
 def test_a_parser_gives_a_value_or_a_sentence(parse: Callable[[str], Any], value: str) -> None:
-    try:
-        parse(value)
-    except ValueError as refused:
-        assert str(refused)
+    with contextlib.suppress(ValueError):
+        assert parse(value) is not None
 
 
 @pytest.mark.parametrize("value", ["1e3", "+5", " 5", "5 ", "٣", "0x1", "-1", "11", "", "1_0"])
 def test_numbers_have_one_spelling(value: str) -> None:
     for parse in (settings.whole(0, 10), settings.seconds(0, 10)):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="must be"):
             parse(value)
 
 
@@ -216,7 +215,7 @@ def test_numbers_have_one_spelling(value: str) -> None:
     ],
 )
 def test_a_server_is_named_by_a_plain_absolute_url(value: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"must|Port|Invalid"):
         settings.server_url(value)
 
 
