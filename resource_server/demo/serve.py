@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Final
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from resource_server.demo.app import build_app
 from resource_server.demo.health import Draining, product_version
@@ -21,6 +22,9 @@ from resource_server.settings import Settings
 _BACKLOG: Final = 2048
 _GRACE_SECONDS: Final = 10
 _LOOPBACK: Final = ("127.0.0.1", "::1")
+_MAX_HEAD_BYTES: Final = 64 * 1024
+_HEAD_SECONDS: Final = 10.0
+_TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 class CannotListen(Exception):
@@ -40,8 +44,8 @@ def serve(settings: Settings) -> None:
     draining = Draining()
     config = uvicorn.Config(
         build_app(guard, draining),
-        loop="auto",  # uvloop and httptools where they are installed; without them the same, slower
-        http="auto",
+        loop="auto",  # uvloop where it is installed; without it the same, slower
+        http=_BoundedHead,
         ws="none",
         lifespan="on",
         access_log=False,
@@ -102,6 +106,53 @@ def _bound(host: str, port: int) -> socket.socket:
 def _shown(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class _BoundedHead(HttpToolsProtocol):
+    """Takes request heads of at most 64 KiB that arrive within 10 seconds: the parser itself would collect for ever."""
+
+    _in_head = True
+    _head_bytes = 0
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Give the first head its time."""
+        super().connection_made(transport)
+        self._deadline = asyncio.get_running_loop().call_later(_HEAD_SECONDS, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what arrives while a head is open."""
+        # The piece in which a head begins may end another request, and is not counted: it is bounded by one read.
+        counted = self._in_head
+        super().data_received(data)
+        if counted and self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
+                self.transport.write(_TOO_LARGE)
+                self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        if not self._in_head:
+            self._in_head, self._head_bytes = True, 0
+            self._deadline = asyncio.get_running_loop().call_later(_HEAD_SECONDS, self.transport.close)
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._forget_deadline()
+        self._in_head = False
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nobody waits any more."""
+        self._forget_deadline()
+        super().connection_lost(exc)
+
+    def _forget_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
 
 class _Server(uvicorn.Server):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -161,3 +162,32 @@ def test_the_service_starts_without_its_issuer_recovers_and_ends_with_zero(
 
         service.send_signal(number)
         assert service.wait(10) == 0
+
+
+@pytest.mark.parametrize("piece", [b"x" * 65_536, b"X-A: y\r\n" * 8_000])
+def test_a_head_that_never_ends_is_cut(issuer: IssuerServer, piece: bytes) -> None:
+    """The parser collects headers for ever; a few connections could otherwise fill the memory."""
+    with a_service(issuer.url) as (_service, port), socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(b"GET /me HTTP/1.1\r\nHost: x\r\nX-Long: ")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(100):
+                connection.sendall(piece)
+        try:
+            answer = connection.recv(1000)
+        except ConnectionError:  # closed while we were still sending; a time-out is no such thing, and fails the test
+            answer = b""
+
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 431")
+        assert ask(port, "/livez") == 200
+
+
+def test_one_connection_serves_several_requests(issuer: IssuerServer) -> None:
+    with a_service(issuer.url) as (_service, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        try:
+            for i in range(5):
+                connection.request("POST", "/notes", body=b"x" * 60_000, headers={"X-Padding": "y" * 9_000 * (i % 2)})
+                answer = connection.getresponse()
+                assert (answer.status, len(answer.read()) > 0) == (401, True)
+        finally:
+            connection.close()
