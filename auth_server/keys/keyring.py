@@ -10,21 +10,17 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
 
 from auth_server.clock import DatabaseClock
 from auth_server.keys import jws
 from auth_server.keys.custodians.contract import Custodian, Signer
 from auth_server.keys.lifecycle import RotationPolicy, is_overdue
 from auth_server.keys.published import PublishedKeys, publish
+from auth_server.keys.turns import Turns
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.store.signing_keys import KeyState, RingView, SigningKey
 from auth_server.store.store import Store
 from shared.jose import RS256
-
-# Signatures made in line in one turn of the event loop. A hop to a thread costs as much as a quarter of a signature, so a lonely one
-# never hops; the fourth and later ones do, so that other requests wait a millisecond and not for all of them.
-IN_LINE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +51,21 @@ class _View:
 
 
 class Keyring:
-    """Signs, and publishes what verifies. One for each process; `refresh` keeps it alive."""
+    """Signs, and publishes what verifies. One for each process; `refresh` keeps it alive.
+
+    Args:
+        spare_core: a core is free beside the event loop's; then a thread signs what does not fit into a turn of the loop. A hop
+            costs as much as a quarter of a signature, so without such a core it only takes time from the loop.
+    """
 
     def __init__(
-        self, *, store: Store, clock: DatabaseClock, custodians: Mapping[str, Custodian], policy: RotationPolicy
+        self,
+        *,
+        store: Store,
+        clock: DatabaseClock,
+        custodians: Mapping[str, Custodian],
+        policy: RotationPolicy,
+        spare_core: bool = True,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -66,10 +73,10 @@ class Keyring:
         self._policy = policy
         self._view: _View | None = None
         self._signers: dict[str, Signer] = {}
-        self._in_turn = 0
+        self._turns = Turns()
         self._refreshing = asyncio.Lock()
         # Two signing threads gave three times the tail latency of one.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="signer")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="signer") if spare_core else None
 
     async def refresh(self) -> None:
         """Read the rings and take over what changed; private keys are opened once, also that of the standby.
@@ -102,15 +109,17 @@ class Keyring:
             KeyUnavailable: no view younger than W_sign, no active key for `alg` that opens, or a wall clock that is off by more
                 than the policy's clock error.
         """
+        thread = None
+        if not self._turns.take():
+            thread = self._thread
+            if thread is None:
+                await self._turns.wait()
+        # Behind any wait: the lease has to hold when the signature is made.
         key = self._usable_key(alg)
         signed = jws.signing_input(key.header(typ), claims)
-        if self._in_turn < IN_LINE:
-            if self._in_turn == 0:
-                asyncio.get_running_loop().call_soon(self._end_turn)
-            self._in_turn += 1
+        if thread is None:
             return jws.compact(signed, key.signer.sign(signed))
-        signature = await asyncio.get_running_loop().run_in_executor(self._thread, key.signer.sign, signed)
-        return jws.compact(signed, signature)
+        return jws.compact(signed, await asyncio.get_running_loop().run_in_executor(thread, key.signer.sign, signed))
 
     async def sign_at(self, build: Callable[[int], Mapping[str, object]], typ: str, alg: str = RS256) -> str:
         """Like `sign`, for claims that depend on the time: `build` is given `now` in seconds, read before the lease is checked."""
@@ -158,7 +167,8 @@ class Keyring:
 
     def close(self) -> None:
         """Stop the signing thread and forget the private keys."""
-        self._thread.shutdown()
+        if self._thread is not None:
+            self._thread.shutdown()
         self._view = None
         self._signers.clear()
 
@@ -180,9 +190,6 @@ class Keyring:
 
     def _age(self, view: _View) -> float:
         return self._clock.monotonic() - view.asked_at
-
-    def _end_turn(self) -> None:
-        self._in_turn = 0
 
     async def _open_signers(self, keys: Sequence[SigningKey]) -> tuple[str, ...]:
         faults = []

@@ -73,7 +73,7 @@ class ServerSecrets:
         return await self.load(name)
 
     async def _add(self, name: str, number: int) -> None:
-        sealed = self._keks.seal(secrets.token_bytes(SECRET_BYTES), _context(name, number))
+        sealed = self._keks.seal(secrets.token_bytes(SECRET_BYTES), secret_context(name, number))
         row = SealedSecret(name, number, sealed.blob, sealed.kek_id)
 
         def add(tx: Transaction) -> None:
@@ -83,8 +83,9 @@ class ServerSecrets:
         await self._store.run(add)
 
     def _open(self, row: SealedSecret) -> bytes:
-        return self._keks.open(SealedValue(row.sealed, row.kek_id), _context(row.name, row.id))
+        return self._keks.open(SealedValue(row.sealed, row.kek_id), secret_context(row.name, row.id))
 
 
-def _context(name: str, number: int) -> tuple[str, ...]:
+def secret_context(name: str, number: int) -> tuple[str, ...]:
+    """Return where a server secret belongs."""
     return row_context(table="server_secret", column="sealed", row=f"{name}/{number}")

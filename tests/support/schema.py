@@ -1,4 +1,4 @@
-"""The schema of a template database."""
+"""The schema of a template database: straight from the tables, which the tests of the migrations hold to be the same."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from cryptography.hazmat.primitives import serialization
@@ -80,14 +79,13 @@ class LocalCustodian(Custodian):
     def destroy(self, key: SigningKey) -> None:
         """Nothing is held here: the row that was erased was all there is."""
 
-    def rewrap(self, key: SigningKey) -> SigningKey:
-        """Return the key sealed under the first key encryption key.
+    def rewrap(self, key: SigningKey) -> SealedValue:
+        """Return the private half with its data key under the first key encryption key.
 
         Raises:
             KeyUnavailable: it is erased or does not open.
         """
-        sealed = self._keks.rewrap(self._sealed(key), self._context(key.ring, key.kid, key.alg))
-        return replace(key, private_ref=sealed.blob, kek_id=sealed.kek_id)
+        return self._keks.rewrap(self._sealed(key), self._context(key.ring, key.kid, key.alg))
 
     def _sealed(self, key: SigningKey) -> SealedValue:
         if key.private_ref is None or key.kek_id is None:

@@ -13,8 +13,9 @@ import pytest
 
 from auth_server.keys.custodians.contract import Signer
 from auth_server.keys.custodians.local import LocalCustodian
-from auth_server.keys.keyring import IN_LINE, Keyring
+from auth_server.keys.keyring import Keyring
 from auth_server.keys.sealing import KeyEncryptionKeys
+from auth_server.keys.turns import IN_LINE
 from auth_server.protocol.errors import KeyUnavailable, StoreUnavailable
 from auth_server.store.signing_keys import KeyState, SigningKey
 from shared.jose import ED25519, RS256
@@ -382,6 +383,44 @@ async def test_a_lonely_signature_never_hops(replica: Replica, clock: FakeClock)
         await asyncio.sleep(0)
 
     assert set(custodian.threads) == {threading.current_thread().name}
+    keyring.close()
+
+
+async def test_without_a_spare_core_signatures_wait_for_a_turn_and_others_are_served_between(
+    replica: Replica, clock: FakeClock
+) -> None:
+    await replica.rotation.initialise()
+    custodian = WatchfulCustodian(clock)
+    custodians = {"local": custodian}
+    keyring = Keyring(store=replica.store, clock=replica.clock, custodians=custodians, policy=replica.policy, spare_core=False)
+    await keyring.refresh()
+    signing = [asyncio.create_task(keyring.sign({"n": n}, "at+jwt", ED25519)) for n in range(10)]
+
+    most_in_a_turn, before = 0, 0
+    while not all(task.done() for task in signing):
+        await asyncio.sleep(0)
+        most_in_a_turn, before = max(most_in_a_turn, len(custodian.threads) - before), len(custodian.threads)
+
+    assert [claims_of(task.result())["n"] for task in signing] == list(range(10))
+    assert set(custodian.threads) == {threading.current_thread().name}
+    assert most_in_a_turn == IN_LINE
+    keyring.close()
+
+
+async def test_a_lease_that_ends_while_a_signature_waits_is_over(replica: Replica, clock: FakeClock) -> None:
+    await replica.start()
+    keyring = Keyring(
+        store=replica.store, clock=replica.clock, custodians=replica.custodians, policy=replica.policy, spare_core=False
+    )
+    await keyring.refresh()
+    signing = [asyncio.create_task(keyring.sign({}, "at+jwt", ED25519)) for _ in range(IN_LINE + 1)]
+    await asyncio.sleep(0)
+    clock.advance(W_SIGN + 1)
+
+    *in_time, late = await asyncio.gather(*signing, return_exceptions=True)
+
+    assert all(isinstance(token, str) for token in in_time)
+    assert isinstance(late, KeyUnavailable)
     keyring.close()
 
 

@@ -1,0 +1,158 @@
+"""The guards of the signing keys' statements, on both databases: they hold even when who calls them is wrong."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from auth_server.store.signing_keys import KeyState, NewKey, RingView
+from auth_server.store.store import Store
+from tests.support.clock import FakeClock
+from tests.support.databases import Database
+
+N_MS = 10_000
+
+
+def a_key(kid: str, ring: str = "default") -> NewKey:
+    return NewKey(kid, ring, "RS256", {"kty": "RSA"}, "local", b"sealed", "kek")
+
+
+@pytest.fixture
+def ring(any_store: Store) -> Store:
+    """A ring with an active key and a standby."""
+    any_store.run_blocking(lambda tx: tx.signing_keys.start_ring(a_key("first")))
+    any_store.run_blocking(lambda tx: tx.signing_keys.add_standby(a_key("standby"), epoch=tx.signing_keys.views()[0].epoch))
+    return any_store
+
+
+def view(store: Store) -> RingView:
+    return store.read_blocking(lambda tx: tx.signing_keys.views())[0]
+
+
+def promote(store: Store, new: str = "standby", old: str = "first", **changes: int) -> bool:
+    arguments = {"epoch": view(store).epoch, "publish_ahead_ms": N_MS} | changes
+    return store.run_blocking(lambda tx: tx.signing_keys.promote(new, old=old, ring="default", **arguments))
+
+
+def test_a_ring_starts_once(ring: Store) -> None:
+    assert not ring.run_blocking(lambda tx: tx.signing_keys.start_ring(a_key("second")))
+    assert {key.kid for key in view(ring).keys} == {"first", "standby"}
+
+
+def test_a_ring_has_one_standby(ring: Store) -> None:
+    epoch = view(ring).epoch
+
+    assert not ring.run_blocking(lambda tx: tx.signing_keys.add_standby(a_key("second"), epoch=epoch))
+    assert {key.kid for key in view(ring).keys} == {"first", "standby"}
+
+
+def test_a_change_on_an_old_epoch_changes_nothing(ring: Store, clock: FakeClock) -> None:
+    clock.advance(N_MS)
+    before = view(ring)
+
+    assert not promote(ring, epoch=before.epoch - 1)
+    assert not ring.run_blocking(lambda tx: tx.signing_keys.add_standby(a_key("second"), epoch=before.epoch - 1))
+    assert not ring.run_blocking(lambda tx: tx.signing_keys.retire("default", epoch=before.epoch - 1, retire_after_ms=0))
+    assert view(ring) == before
+
+
+def test_a_young_standby_is_not_promoted_whatever_the_caller_believes(ring: Store, clock: FakeClock) -> None:
+    clock.advance(N_MS / 1000)
+    assert not promote(ring)
+
+    clock.advance(0.001)
+    assert promote(ring)
+
+
+def test_only_the_key_that_is_active_steps_down(ring: Store, clock: FakeClock) -> None:
+    clock.advance(N_MS)
+
+    assert not promote(ring, old="somebody else")
+    assert not promote(ring, new="nobody")
+
+
+def test_a_promotion_moves_both_keys_and_the_epoch(ring: Store, clock: FakeClock) -> None:
+    clock.advance(N_MS)
+    before = view(ring)
+
+    assert promote(ring)
+
+    after = view(ring)
+    assert {key.kid: key.state for key in after.keys} == {"first": KeyState.RETIRING, "standby": KeyState.ACTIVE}
+    assert (after.active_kid, after.active and after.active.activated_at) == ("standby", clock.ms)
+    assert after.epoch > before.epoch
+
+
+def test_the_lease_and_the_last_token_are_waited_for(ring: Store, clock: FakeClock) -> None:
+    clock.advance(N_MS)
+    promote(ring)
+    clock.advance(20)
+    epoch = view(ring).epoch
+
+    assert ring.run_blocking(lambda tx: tx.signing_keys.erase_private("default", sign_lease_ms=20_000)) == []
+    assert ring.run_blocking(lambda tx: tx.signing_keys.retire("default", epoch=epoch, retire_after_ms=20_000)) == []
+    clock.advance(0.001)
+    assert ring.run_blocking(lambda tx: tx.signing_keys.erase_private("default", sign_lease_ms=20_000)) == ["first"]
+    assert ring.run_blocking(lambda tx: tx.signing_keys.retire("default", epoch=epoch, retire_after_ms=20_000)) == ["first"]
+
+    assert [key.kid for key in view(ring).keys] == ["standby"]
+    gone = ring.read_blocking(lambda tx: tx.signing_keys.find("first"))
+    assert gone is not None
+    assert (gone.state, gone.private_ref) == (KeyState.RETIRED, None)
+
+
+def test_retiring_erases_what_nobody_erased(ring: Store, clock: FakeClock) -> None:
+    clock.advance(N_MS)
+    promote(ring)
+    clock.advance(100)
+    epoch = view(ring).epoch
+
+    ring.run_blocking(lambda tx: tx.signing_keys.retire("default", epoch=epoch, retire_after_ms=1000))
+
+    gone = ring.read_blocking(lambda tx: tx.signing_keys.find("first"))
+    assert gone is not None
+    assert (gone.private_ref, gone.kek_id, gone.erased_at) == (None, None, clock.ms)
+
+
+def test_an_imported_key_leaves_after_its_last_day(any_database: Database, ring: Store, clock: FakeClock) -> None:
+    any_database.execute(
+        "INSERT INTO signing_key (kid, ring, state, alg, public_jwk, custodian, created_at, published_at, not_after)"
+        " VALUES ('peer', 'default', 'imported', 'RS256', '{}', 'local', 0, 0, :not_after)",
+        not_after=clock.ms,
+    )
+    epoch = view(ring).epoch
+    assert ring.run_blocking(lambda tx: tx.signing_keys.retire("default", epoch=epoch, retire_after_ms=0)) == []
+
+    clock.advance(0.001)
+
+    assert ring.run_blocking(lambda tx: tx.signing_keys.retire("default", epoch=epoch, retire_after_ms=0)) == ["peer"]
+
+
+def test_one_ring_does_not_touch_another(ring: Store, clock: FakeClock) -> None:
+    ring.run_blocking(lambda tx: tx.signing_keys.start_ring(a_key("other", "second")))
+    clock.advance(N_MS)
+    promote(ring)
+
+    states = {key.kid: key.state for key in ring.read_blocking(lambda tx: tx.signing_keys.every())}
+    assert states == {"first": KeyState.RETIRING, "standby": KeyState.ACTIVE, "other": KeyState.ACTIVE}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE signing_key SET private_ref = NULL WHERE state = 'active'",
+        "UPDATE signing_key SET private_ref = NULL WHERE state = 'pending'",
+        "UPDATE signing_key SET state = 'retired' WHERE state = 'active'",
+        "UPDATE signing_key SET state = 'compromised' WHERE state = 'active'",
+        "UPDATE signing_key SET state = 'active' WHERE state = 'pending'",
+        "UPDATE signing_key SET state = 'pending' WHERE state = 'active'",
+    ],
+)
+def test_the_database_itself_refuses_what_must_never_be(any_database: Database, ring: Store, statement: str) -> None:
+    """K3 and K5, whatever code comes to write these tables."""
+    with pytest.raises(IntegrityError):
+        any_database.execute(statement)
+
+
+def test_no_text_form_shows_a_sealed_key(ring: Store) -> None:
+    assert "sealed" not in repr(view(ring)) + repr(a_key("any"))
