@@ -167,7 +167,7 @@ def test_the_service_starts_without_its_issuer_recovers_and_ends_with_zero(
 @pytest.mark.parametrize("piece", [b"x" * 65_536, b"X-A: y\r\n" * 8_000])
 def test_a_head_that_never_ends_is_cut(issuer: IssuerServer, piece: bytes) -> None:
     """The parser collects headers for ever; a few connections could otherwise fill the memory."""
-    with a_service(issuer.url) as (_service, port), socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with a_service(issuer.url) as (_service, port), socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         connection.sendall(b"GET /me HTTP/1.1\r\nHost: x\r\nX-Long: ")
         with contextlib.suppress(ConnectionError):
             for _ in range(100):

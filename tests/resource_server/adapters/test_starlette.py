@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from resource_server import Guard
 from resource_server.adapters.starlette import middleware
-from tests.resource_server.support import IssuerServer, a_token, call, claims
+from tests.resource_server.support import AUDIENCE, IssuerServer, a_guard, a_token, call, claims
 
 
 def build(guard: Guard) -> list[Route]:
@@ -115,3 +115,18 @@ def test_the_decorated_endpoint_looks_the_same(guard: Guard) -> None:
 def test_a_rule_that_says_nothing_is_an_error(guard: Guard, wrong: dict) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         guard.requires(**wrong)
+
+
+def test_a_route_does_not_take_another_guards_word(guard: Guard, issuer: IssuerServer) -> None:
+    """The middleware of one guard, a decorator of another: the route judges for itself."""
+    with a_guard(issuer, audience="https://inner.example.com") as inner:
+
+        @inner.requires()
+        async def endpoint(request: Request) -> PlainTextResponse:
+            return PlainTextResponse(request.state.principal.sub)
+
+        app = Starlette(routes=[Route("/", endpoint)], middleware=[middleware(guard)])
+        both = claims(iss=issuer.url, aud=[AUDIENCE, "https://inner.example.com"])
+
+        assert call(app, "/", token=a_token(claims(iss=issuer.url))).json["reason"] == "wrong_audience"
+        assert call(app, "/", token=a_token(both)).status == 200
