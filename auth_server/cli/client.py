@@ -169,7 +169,7 @@ async def _rotate_secret(services: Services, given: argparse.Namespace) -> Answe
 async def _disable(services: Services, given: argparse.Namespace) -> Answer:
     client = await _found(services, given.client_id)
     changed = await services.clients.disable(client.client_id)
-    text = "disabled: its refresh tokens ended, its access tokens are named dead" if changed else "was disabled already"
+    text = "disabled; refresh tokens ended, access tokens are named on the revocation feed" if changed else "was disabled already"
     return Answer({"client_id": client.client_id, "changed": changed, "disabled": True}, f"client {client.client_id} {text}")
 
 

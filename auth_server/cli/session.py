@@ -39,7 +39,9 @@ async def _revoke(services: Services, given: argparse.Namespace) -> Answer:
     if session.ended_at is None:
         confirm(given, f"ending session {session.sid}", session.sid)
     changed = await services.sessions.end(session.sid, "revoked_by_operator", actor="operator")
-    text = f"session {session.sid} {'ended, and its tokens with it' if changed else 'had ended already'}"
+    text = (
+        f"session {session.sid} {'ended; its access tokens are named on the revocation feed' if changed else 'had ended already'}"
+    )
     return Answer({"sid": session.sid, "sub": session.sub, "changed": changed}, text)
 
 

@@ -189,7 +189,10 @@ async def _revoke(services: Services, given: argparse.Namespace) -> Answer:
     await services.store.run(lambda tx: services.families.end(tx, token.family_id, "revoked_by_operator", _HERE))
     ended = family is not None and family.revoked_at is None
     document = _document(token, family, "revoked" if family is not None else "gone") | {"changed": ended}
-    return Answer(document, "its family ended, and its access tokens with it" if ended else "its family had ended already")
+    return Answer(
+        document,
+        "its family ended; its access tokens are named on the revocation feed" if ended else "its family had ended already",
+    )
 
 
 def _token(parser: argparse.ArgumentParser) -> None:
@@ -211,7 +214,8 @@ COMMANDS: Final = (
     Command(
         "revoke",
         "end a refresh token",
-        "End the family of a refresh token: every refresh token of that authorization, and its access tokens.",
+        "End the family of a refresh token: every refresh token of that authorization. Its access tokens are named on "
+        "the revocation feed.",
         ("pbpaste | auth-server token revoke -",),
         over_services(_revoke),
         _token,

@@ -125,7 +125,7 @@ async def _show(services: Services, given: argparse.Namespace) -> Answer:
 async def _disable(services: Services, given: argparse.Namespace) -> Answer:
     account = await find_account(services, given.user)
     changed = await services.administration.disable(account.sub, given.reason)
-    text = "disabled; sessions and tokens ended" if changed else "was disabled already"
+    text = "disabled; sessions ended, access tokens are named on the revocation feed" if changed else "was disabled already"
     return _changed(account, changed, text, disabled=True)
 
 
@@ -142,7 +142,7 @@ async def _reset_password(services: Services, given: argparse.Namespace) -> Answ
     may_be_weak = given.insecurely_allow_weak_password
     await services.load_secrets()  # counters of guesses are named by a secret
     await services.administration.set_password(account.sub, password.reveal(), may_be_weak=may_be_weak)
-    text = f"user {account.username} has a new password; sessions and tokens ended"
+    text = f"user {account.username} has a new password; sessions ended, access tokens are named on the revocation feed"
     return _with_password({"sub": account.sub, "username": account.username}, text, made)
 
 

@@ -13,6 +13,7 @@ import pytest
 from auth_server.cli.command import ExitCode
 from auth_server.settings import TABLE
 from tests.auth_server.cli.conftest import Operator
+from tests.support.databases import PostgresCluster
 
 
 def test_init_makes_everything_and_says_so(nobody: Operator) -> None:
@@ -51,6 +52,24 @@ def test_migrate_brings_an_empty_database_to_this_version(nobody: Operator) -> N
     assert nobody.done("migrate")["changed"]
     assert not nobody.done("migrate")["changed"]
     assert nobody.done("migrate", "--check")["schema"] == nobody.done("migrate")["schema"]
+
+
+@pytest.mark.postgres
+def test_on_postgresql_the_schema_is_a_step_of_its_own(nobody: Operator, postgres_cluster: PostgresCluster) -> None:
+    name = postgres_cluster.create_empty()
+    nobody.set("DATABASE_URL", postgres_cluster.url(name))
+    nobody.set("KEY_ENCRYPTION_KEYS", nobody.done("key", "generate-encryption-key")["key"])
+
+    behind = nobody("client", "list")
+    assert behind.code == ExitCode.NOT_MIGRATED
+    assert "auth-server migrate" in behind.err
+    assert nobody("migrate", "--check").code == ExitCode.NOT_MIGRATED
+    assert nobody.done("migrate")["changed"]
+    assert {step["what"] for step in nobody.done("init")["steps"] if step["created"]} == {"signing keys, ring default"}
+    assert nobody.done("client", "create", "--client-id", "app", "--public", "--if-missing")["created"]
+    assert not nobody.done("client", "create", "--client-id", "app", "--public", "--if-missing")["created"]
+    assert not (nobody.folder / "data").exists()
+    postgres_cluster.drop(name)
 
 
 class _Readiness(BaseHTTPRequestHandler):
