@@ -38,10 +38,10 @@ class PurgeExpired(Job):
 
 def all_purges(refresh_policy: RefreshPolicy) -> dict[str, Purge]:
     """Return what is purged, by kind; the policy says until when the sealed successor of a refresh token may be asked for."""
-    grace_ms = round(refresh_policy.retry_grace * 1000)
+    grace_ms, quiet_ms = round(refresh_policy.retry_grace * 1000), round(refresh_policy.quiet_window * 1000)
     return {
         "feed entries": lambda tx, limit: tx.revocations.forget(tx.clock.now(), limit),
-        "refresh replays": lambda tx, limit: tx.refresh_tokens.wipe_replays(grace_ms=grace_ms, limit=limit),
+        "refresh replays": lambda tx, limit: tx.refresh_tokens.wipe_replays(grace_ms=grace_ms, quiet_ms=quiet_ms, limit=limit),
         "refresh families": lambda tx, limit: tx.refresh_tokens.purge(kept_ms=_KEPT_MS, limit=limit),
         "sessions": lambda tx, limit: tx.sessions.forget(limit),
         "attempts": lambda tx, limit: tx.attempts.forget(limit),

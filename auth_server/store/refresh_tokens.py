@@ -284,11 +284,15 @@ class RefreshTokens:
         """End all families of a client; return how many."""
         return self._revoke_where(_F.client_id == client_id, reason)
 
-    def wipe_replays(self, *, grace_ms: int, limit: int = 500) -> int:
-        """Forget sealed successors whose grace is over; return how many. `grace_ms` is that of public clients."""
+    def wipe_replays(self, *, grace_ms: int, quiet_ms: int, limit: int = 500) -> int:
+        """Forget sealed successors that nobody may ask for any more; return how many. `grace_ms` is that of public clients.
+
+        A replay at the last moment of the grace opens one more quiet window.
+        """
         confidential = select(CLIENT.c.client_id).where(CLIENT.c.auth_method != "none")
-        long_grace_ms = max(grace_ms, CONFIDENTIAL_RETRY_GRACE_SECONDS * 1000) if grace_ms else 0
-        over = or_(_F.rotated_at < _NOW - long_grace_ms, (_F.rotated_at < _NOW - grace_ms) & _F.client_id.not_in(confidential))
+        short_ms = grace_ms + quiet_ms if grace_ms else 0
+        long_ms = max(grace_ms, CONFIDENTIAL_RETRY_GRACE_SECONDS * 1000) + quiet_ms if grace_ms else 0
+        over = or_(_F.rotated_at < _NOW - long_ms, (_F.rotated_at < _NOW - short_ms) & _F.client_id.not_in(confidential))
         old = select(_F.id).where(_F.replay_blob.is_not(None), over).limit(limit)
         return self._connection.execute(update(REFRESH_FAMILY).where(_F.id.in_(old)).values(replay_blob=None)).rowcount
 

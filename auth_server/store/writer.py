@@ -15,7 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DataError,
+    DBAPIError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from auth_server.clock import Clock
@@ -145,7 +153,7 @@ class Writer:
                 if savepoint is None or _is_conflict(error) or _is_disconnect(error):
                     raise
                 savepoint.rollback()
-                unit.error = error
+                unit.error = _as_unavailable(error)
             except BaseException as error:  # whatever the caller's function raised is the caller's to see
                 unit.error = error
                 if savepoint is None:
@@ -196,8 +204,9 @@ def _is_disconnect(error: BaseException) -> bool:
 
 
 def _as_unavailable(error: BaseException) -> BaseException:
-    """Turn a database that does not answer into our word for it; leave programming errors as they are."""
-    if isinstance(error, OperationalError | PoolTimeout) or _is_disconnect(error):
+    """Turn a database that does not do what it was asked into our word for it; leave malformed statements as they are."""
+    is_malformed = isinstance(error, ProgrammingError | DataError | NotSupportedError)
+    if (isinstance(error, DatabaseError | PoolTimeout) and not is_malformed) or _is_disconnect(error):
         unavailable = StoreUnavailable("the database did not carry out a write")
         unavailable.__cause__ = error
         return unavailable
