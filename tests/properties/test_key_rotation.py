@@ -7,6 +7,7 @@ whichever replica they hit. A resource server is healthy while its last successf
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import shutil
 import tempfile
@@ -51,7 +52,9 @@ _SECONDS = st.sampled_from([0.001, 1, 7, 19.999, 20, 20.001, 30, 39, 40, 60.999,
 
 @cache
 def template() -> SqliteTemplate:
-    return SqliteTemplate(Path(tempfile.mkdtemp(prefix="key-rotation-")))
+    folder = Path(tempfile.mkdtemp(prefix="key-rotation-"))
+    atexit.register(shutil.rmtree, folder)
+    return SqliteTemplate(folder)
 
 
 @dataclass
