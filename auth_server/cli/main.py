@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import json
 import os
 import sys
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a name must not end the command
     try:
         code = _run(words, as_json=as_json)
         sys.stdout.flush()
@@ -78,6 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str], *, as_json: bool) -> int:
+    if any("\ud800" <= character <= "\udfff" for word in words for character in word):
+        raise usage("arguments are UTF-8 text")  # other bytes arrive as lone surrogates, which no database takes
     # `auth-server --json client list` means what it says.
     leading = [word for word in words[:1] if word == "--json"]
     words = words[len(leading) :]

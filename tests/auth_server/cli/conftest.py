@@ -53,9 +53,11 @@ class Operator:
         """Change a setting."""
         self._monkeypatch.setenv(f"AUTH_SERVER_{name}", value)
 
-    def __call__(self, *words: str, stdin: str = "") -> Told:
+    def __call__(self, *words: str, stdin: str = "", terminal: bool = False) -> Told:
         """Run one command."""
-        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        given = io.TextIOWrapper(io.BytesIO(stdin.encode()))
+        self._monkeypatch.setattr(given, "isatty", lambda: terminal)
+        self._monkeypatch.setattr(sys, "stdin", given)
         self._capsys.readouterr()
         code = main(words)
         captured = self._capsys.readouterr()

@@ -155,3 +155,19 @@ def test_a_file_that_is_no_database_is_one_sentence(operator: Operator) -> None:
 
     assert told.code == ExitCode.UNAVAILABLE
     assert len(told.err.splitlines()) == 1
+
+
+def test_an_argument_that_is_no_text_is_a_usage_error(operator: Operator) -> None:
+    """Bytes that are not UTF-8 reach Python as lone surrogates."""
+    assert operator("client", "show", "\udcff").code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("typed, code", [("reader\n", ExitCode.OK), ("yes\n", ExitCode.REFUSED), ("", ExitCode.REFUSED)])
+def test_at_a_terminal_a_deletion_is_confirmed_by_typing_the_name(typed: str, code: ExitCode, operator: Operator) -> None:
+    operator("role", "create", "reader")
+
+    told = operator("role", "delete", "reader", stdin=typed, terminal=True)
+
+    assert told.code == code
+    assert "Type reader to go on" in told.err
+    assert len(operator.done("role", "list")["roles"]) == (0 if code is ExitCode.OK else 1)
