@@ -16,6 +16,7 @@ import uvicorn
 from auth_server.api.registry import management_doors
 from auth_server.app import Application
 from auth_server.cli.config_file import apply_config
+from auth_server.cli.head_bounds import BoundedHead
 from auth_server.cli.workers import supervise
 from auth_server.keys.key_file import KeyFileRefused
 from auth_server.protocol.errors import StoreUnavailable
@@ -132,7 +133,7 @@ def _application(services: Services, settings: Settings) -> Application:
 def _config(app: Application) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedHead,
         loop="auto",
         lifespan="on",
         log_config=None,

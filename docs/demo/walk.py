@@ -74,6 +74,8 @@ def sign_up(stage: Stage) -> None:
     stage.operate("user", "create", "--username", "eve", "--email", "eve@example.com", "--password-file", "-", given=PASSWORD)
     stage.operate("role", "grant", "reader", "alice")
     stage.story.saw("an operator gives alice the role reader; eve has no role")
+    stage.operate("resource", "create", "--identifier", OTHER_API, "--scope", "things:read=Read things")
+    stage.story.saw("and registers a second API, to have a token that is for somebody else")
 
 
 def sign_in(stage: Stage) -> None:
@@ -121,7 +123,6 @@ def refuse_forgeries(stage: Stage) -> None:
     keys = call("GET", f"{stage.issuer}/.well-known/jwks.json").body["keys"]
     jwk = next(key for key in keys if key["kid"] == decode(token)[0]["kid"])
     story.must(all("d" not in key for key in keys), f"{len(keys)} public keys, no private member in any of them")
-    stage.operate("resource", "create", "--identifier", OTHER_API, "--scope", "things:read=Read things")
     elsewhere = stage.login("alice", resource=OTHER_API).body["access_token"]
     story.expect(call("GET", f"{stage.api}/me"), 401, "no token")
     for text, bad in (

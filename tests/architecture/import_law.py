@@ -44,7 +44,7 @@ DOORS: Final[dict[str, tuple[str, ...]]] = {
         "resource_server/adapters/starlette.py",
         "resource_server/demo/",
     ),
-    "uvicorn": ("auth_server/cli/serve.py", "resource_server/demo/serve.py"),
+    "uvicorn": ("auth_server/cli/serve.py", "auth_server/cli/head_bounds.py", "resource_server/demo/serve.py"),
     "uvloop": ("auth_server/cli/serve.py", "resource_server/demo/serve.py"),
     # One door a package: who makes signatures, and who checks them.
     "jwt": ("auth_server/keys/custodians/local.py", "resource_server/verifier/signature.py"),
