@@ -60,9 +60,8 @@ class KeyPolicy:
             faults.append(f"clock_error must be at most half of the leeway of {lee:g} s, got {eps:g} s")
         # Strictly more: a refresh and the first signature may fall on the same instant in either order.
         if n <= self.view_lease + self.jwks_max_age:
-            faults.append(
-                f"key_publish_ahead must be more than key_view_lease + jwks_max_age = {self.view_lease + self.jwks_max_age:g} s, got {n:g} s"
-            )
+            least = self.view_lease + self.jwks_max_age
+            faults.append(f"key_publish_ahead must be more than key_view_lease + jwks_max_age = {least:g} s, got {n:g} s")
         least = self.sign_lease + a + lee + 2 * eps
         if v < least:
             faults.append(
@@ -73,24 +72,4 @@ class KeyPolicy:
             faults.append(
                 f"key_rotation_period must be at least key_publish_ahead and key_retire_after = {max(n, v):g} s, got {rotation_period:g} s"
             )
-        return faults
-
-    def resource_server_faults(self, *, refresh: float, leeway: float, max_stale: float) -> list[str]:
-        """Return a sentence for each way in which a resource server's own timings do not fit this issuer.
-
-        Args:
-            refresh: seconds between background refreshes; the longest real gap is 1.25 times that.
-            leeway: seconds allowed on `exp`, `nbf` and `iat`.
-            max_stale: seconds after which keys that could not be refreshed are no longer trusted.
-        """
-        longest = 1.25 * refresh
-        faults = []
-        if longest > self.jwks_max_age:
-            faults.append(f"jwks_refresh must be at most {self.jwks_max_age / 1.25:g} s for this issuer, got {refresh:g} s")
-        if leeway < 2 * self.clock_error:
-            faults.append(f"leeway must be at least twice the issuer's clock_error = {2 * self.clock_error:g} s, got {leeway:g} s")
-        if leeway > self.leeway:
-            faults.append(f"leeway must be at most the {self.leeway:g} s the issuer keeps old keys for, got {leeway:g} s")
-        if max_stale < longest:
-            faults.append(f"max_stale must be at least 1.25 x jwks_refresh = {longest:g} s, got {max_stale:g} s")
         return faults

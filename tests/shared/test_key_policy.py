@@ -38,7 +38,6 @@ def test_a_member_that_is_no_duration_spoils_the_policy(value: object) -> None:
 
 def test_the_defaults_fit() -> None:
     assert KeyPolicy().issuer_faults(MONTH) == []
-    assert KeyPolicy().resource_server_faults(refresh=240, leeway=60, max_stale=86_400) == []
 
 
 @pytest.mark.parametrize(
@@ -54,19 +53,3 @@ def test_the_defaults_fit() -> None:
 def test_each_bound_of_the_issuer_is_exact(fitting: dict[str, float], breaking: dict[str, float]) -> None:
     assert replace(KeyPolicy(), **fitting).issuer_faults(MONTH) == []
     assert len(replace(KeyPolicy(), **breaking).issuer_faults(MONTH)) == 1
-
-
-@pytest.mark.parametrize(
-    "fitting, breaking",
-    [
-        pytest.param({"refresh": 240}, {"refresh": 240.1}, id="1.25 M <= P"),
-        pytest.param({"leeway": 60}, {"leeway": 59.9}, id="L >= 2 eps"),
-        pytest.param({"leeway": 60}, {"leeway": 60.1}, id="L <= the issuer's"),
-        pytest.param({"max_stale": 300}, {"max_stale": 299.9}, id="H >= 1.25 M"),
-    ],
-)
-def test_each_bound_of_a_resource_server_is_exact(fitting: dict[str, float], breaking: dict[str, float]) -> None:
-    usual = {"refresh": 240.0, "leeway": 60.0, "max_stale": 86_400.0}
-
-    assert KeyPolicy().resource_server_faults(**{**usual, **fitting}) == []
-    assert len(KeyPolicy().resource_server_faults(**{**usual, **breaking})) == 1
