@@ -120,6 +120,7 @@ class PostgresCluster:
         self._command("initdb", "--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
         options = f"-k {self.folder} -c listen_addresses='' {_BOUNDS}"
         self._command("pg_ctl", "--wait", f"--options={options}", f"--log={self.folder}/log", "start")
+        self._watchdog = self._watch()
         self._template = self.create_empty()
         with self._connect(self._template) as connection:
             connection.execute(_VIRTUAL_CLOCK)
@@ -154,8 +155,21 @@ class PostgresCluster:
 
     def stop(self) -> None:
         """Stop the server and remove its folder."""
-        self._command("pg_ctl", "--mode=immediate", "stop")
-        shutil.rmtree(self.folder, ignore_errors=True)
+        assert self._watchdog.stdin is not None
+        self._watchdog.stdin.close()
+        self._watchdog.wait(60)
+
+    def _watch(self) -> subprocess.Popen[bytes]:
+        # Waits for the end of its input, which comes even when this process is killed; the server would outlive it.
+        script = 'read -r _; "$0" -D "$1/data" --mode=immediate stop; rm -rf "$1"'
+        command = ["sh", "-c", script, str(self._binaries / "pg_ctl"), str(self.folder)]
+        quiet: dict[str, Any] = {
+            "stdout": subprocess.DEVNULL,
+            "stderr": subprocess.DEVNULL,
+            "cwd": "/",
+            "start_new_session": True,
+        }
+        return subprocess.Popen(command, stdin=subprocess.PIPE, **quiet, **self._as_owner())
 
     def _create(self, template: str) -> str:
         name = f"test_{next(self._numbers)}"
@@ -168,14 +182,14 @@ class PostgresCluster:
 
         return psycopg.connect(f"host={self.folder} user=postgres dbname={name}", autocommit=True)
 
+    def _as_owner(self) -> dict[str, Any]:
+        return {} if self._owner is None else {"user": self._owner[0], "group": self._owner[1], "extra_groups": []}
+
     def _command(self, name: str, *arguments: str) -> None:
-        owner: dict[str, Any] = (
-            {} if self._owner is None else {"user": self._owner[0], "group": self._owner[1], "extra_groups": []}
-        )
         command = [str(self._binaries / name), "-D", str(self.folder / "data"), *arguments]
         log = self.folder / "commands.log"
         with log.open("ab") as output:  # a pipe would be kept open by the server that outlives pg_ctl
-            done = subprocess.run(command, check=False, stdout=output, stderr=output, cwd="/", timeout=60, **owner)
+            done = subprocess.run(command, check=False, stdout=output, stderr=output, cwd="/", timeout=60, **self._as_owner())
         if done.returncode != 0:
             raise RuntimeError(f"{name} failed: {log.read_text()}")
 
