@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Final
 
 from sqlalchemy import Column, Connection, Index, Table, Text, desc, func, insert, select
@@ -57,6 +57,11 @@ class AuditRecord:
     detail: dict[str, str | int | bool] = field(default_factory=dict)
 
 
+_MEMBERS: Final = tuple(member.name for member in fields(AuditRecord))
+# Made once: json.dumps with options makes an encoder for each call.
+_ENCODE: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
 @dataclass(frozen=True, slots=True)
 class ChainHead:
     """The number and hash of the newest event."""
@@ -67,8 +72,7 @@ class ChainHead:
 
 def body_of(record: AuditRecord) -> str:
     """Return the canonical text of an event: sorted members, absent ones left out."""
-    members = {name: value for name, value in asdict(record).items() if value not in (None, {})}
-    return json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODE({name: value for name in _MEMBERS if (value := getattr(record, name)) not in (None, {})})
 
 
 def link(head: ChainHead, body: str) -> ChainHead:
