@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
 from typing import Any, Final
 
 from starlette.routing import Route, Router
@@ -36,11 +36,9 @@ class Application:
         *,
         doors: tuple[Door, ...] | None = None,
         runs_jobs: bool = True,
-        on_start: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._services = services
         self._runs_jobs = runs_jobs
-        self._on_start = on_start
         served = doors or (*all_endpoints(services), *all_doors(services), *self._shared_management())
         # The router alone: Starlette's own last net would answer before ours. And it must not redirect to a path with or without a
         # slash: the address would come from the Host header, and a 307 repeats the body, with the client's secret in it.
@@ -107,8 +105,6 @@ class Application:
             yield
             return
         await self._services.start()
-        if self._on_start is not None:
-            await self._on_start()
         runner = JobRunner(all_jobs(self._services))
         runner.start()
         try:

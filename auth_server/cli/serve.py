@@ -15,7 +15,6 @@ import uvicorn
 
 from auth_server.api.registry import management_doors
 from auth_server.app import Application
-from auth_server.cli.config_file import apply_config
 from auth_server.cli.head_bounds import BoundedHead
 from auth_server.cli.workers import supervise
 from auth_server.keys.key_file import KeyFileRefused
@@ -112,22 +111,34 @@ def _prepare_schema(settings: Settings) -> None:
 
 async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
     services = build_services(settings)
-    main = _GracefulServer(_config(_application(services, settings)), services, settings)
+    main = _GracefulServer(_config(Application(services)), services, settings)
     if settings.management_port is None:
-        await main.serve(sockets=sockets)
+        await _serve_to_the_end(main, sockets)
         return
     doors = Application(services, doors=management_doors(services), runs_jobs=False)
     management = _QuietServer(_config(doors))
-    beside = asyncio.create_task(management.serve(sockets=listen(settings.host, settings.management_port)))
-    await main.serve(sockets=sockets)
-    management.should_exit = True
-    await beside
+    beside = asyncio.create_task(_serve_beside(management, main, listen(settings.host, settings.management_port)))
+    try:
+        await _serve_to_the_end(main, sockets)
+    finally:
+        management.should_exit = True
+        main.listening.set()
+        await beside
 
 
-def _application(services: Services, settings: Settings) -> Application:
-    path = settings.config
-    on_start: Callable[[], Awaitable[object]] | None = None if path is None else lambda: apply_config(services, path)
-    return Application(services, on_start=on_start)
+async def _serve_beside(management: uvicorn.Server, main: _GracefulServer, sockets: list[socket.socket]) -> None:
+    # "Ready" must not be said before the main listener accepts.
+    await main.listening.wait()
+    if not management.should_exit:
+        await management.serve(sockets=sockets)
+
+
+async def _serve_to_the_end(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+    try:
+        await server.serve(sockets=sockets)
+    except SystemExit as error:
+        # uvicorn logs why the application could not start, and exits from inside the event loop, where the status is lost.
+        raise CannotServe("the server could not start; its log says why") from error
 
 
 def _config(app: Application) -> uvicorn.Config:
@@ -163,6 +174,7 @@ class _GracefulServer(uvicorn.Server):
         super().__init__(config)
         self._services = services
         self._drain_seconds = 0.0 if settings.is_loopback else _DRAIN_SECONDS
+        self.listening = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -177,6 +189,7 @@ class _GracefulServer(uvicorn.Server):
         await super().startup(sockets=sockets)
         if self.started:
             addresses = [f"{s.getsockname()[0]}:{s.getsockname()[1]}" for s in sockets or []]
+            self.listening.set()
             _LOG.info("listening", extra={"fields": {"addresses": addresses}})
 
     def _stop(self) -> None:

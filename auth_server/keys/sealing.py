@@ -126,7 +126,7 @@ class KeyEncryptionKeys:
         try:
             return AESGCM(data_key).decrypt(nonce, body, _associated(context))
         except InvalidTag as error:
-            raise SealBroken("a sealed value does not open") from error
+            raise SealBroken("a sealed value does not open: it was changed, or sealed for another issuer") from error
 
     def rewrap(self, sealed: SealedValue, context: Sequence[str]) -> SealedValue:
         """Put the data key under the sealing key; the value itself is not touched.
@@ -154,7 +154,7 @@ class KeyEncryptionKeys:
         try:
             return cipher.decrypt(nonce, wrapped, _associated([*context, sealed.kek_id]))
         except InvalidTag as error:
-            raise SealBroken("a sealed value does not open") from error
+            raise SealBroken("a sealed value does not open: it was changed, or sealed for another issuer") from error
 
 
 def _associated(context: Sequence[str]) -> bytes:

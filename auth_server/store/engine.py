@@ -21,6 +21,8 @@ from sqlalchemy.exc import ArgumentError
 LOCK_WAIT_SECONDS: Final = 2
 STATEMENT_SECONDS: Final = 3
 POOL_WAIT_SECONDS: Final = 1
+# The text of an error must not repeat the row that was being written.
+_QUIET: Final[dict[str, Any]] = {"hide_parameters": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,9 @@ def _connect_hook(on_connect: Callable[[Any], None]) -> Callable[[Any, Any], Non
 
 def _sqlite(url: URL) -> Engines:
     _make_private(Path(str(url.database)))
-    write = create_engine(url, connect_args={"check_same_thread": False, "timeout": LOCK_WAIT_SECONDS}, pool_size=2)
-    read = create_engine(url, connect_args={"check_same_thread": False, "timeout": LOCK_WAIT_SECONDS}, pool_size=4)
+    arguments = {"check_same_thread": False, "timeout": LOCK_WAIT_SECONDS}
+    write = create_engine(url, connect_args=arguments, pool_size=2, **_QUIET)
+    read = create_engine(url, connect_args=arguments, pool_size=4, **_QUIET)
     event.listen(write, "connect", lambda connection, _record: _prepare_sqlite(connection, query_only=False))
     event.listen(read, "connect", lambda connection, _record: _prepare_sqlite(connection, query_only=True))
     event.listen(write, "begin", lambda connection: _begin(connection, "BEGIN IMMEDIATE"))
@@ -122,7 +125,7 @@ def _begin(connection: Connection, statement: str) -> None:
 def _postgresql(url: URL, readers: int) -> Engines:
     bounds = f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_WAIT_SECONDS}s -c timezone=UTC"
     arguments = {"options": bounds, "connect_timeout": 5, "application_name": "sealwright"}
-    common: dict[str, Any] = {"connect_args": arguments, "pool_timeout": POOL_WAIT_SECONDS, "pool_pre_ping": False}
+    common: dict[str, Any] = {**_QUIET, "connect_args": arguments, "pool_timeout": POOL_WAIT_SECONDS, "pool_pre_ping": False}
     write = create_engine(url, isolation_level="READ COMMITTED", pool_size=2, max_overflow=4, **common)
     # Each read is one statement or takes what it gets: without BEGIN and ROLLBACK it is one round trip instead of three. The readers
     # keep theirs for good; two more are for who asks beside them (the clock, readiness).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -116,3 +117,16 @@ def test_a_second_server_on_the_same_port_says_so(pair: Pair) -> None:
     assert refused.returncode != 0
     assert "cannot listen" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_a_server_that_fails_while_it_starts_ends_with_a_fault(tmp_path: Path) -> None:
+    """Here its table of resources is gone: an orchestrator must see a failure, not a server that had nothing to do."""
+    pair = make_pair(tmp_path, PEOPLE)
+    assert run(pair, "init").returncode == 0
+    with sqlite3.connect(tmp_path / "data" / "auth_server.db") as connection:
+        connection.execute("DROP TABLE directory_version")
+
+    failed = run(pair, "serve")
+
+    assert failed.returncode != 0
+    assert "Traceback" not in failed.stderr
