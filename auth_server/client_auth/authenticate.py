@@ -41,9 +41,9 @@ class Authenticator:
         client = await self.find_client(proof.client_id)
         fault = self._fault(method, proof, client)
         if fault is not None:
-            # What is remembered may be half a second old: a secret made just now must work at once. Asking the database also makes
-            # every failure cost the same.
-            client = await self.find_client_anew(proof.client_id)
+            # What is remembered may be half a second old: a secret made just now must work at once. A name that does not exist is
+            # never remembered, so it was asked for just now, and every kind of failure costs one look-up.
+            client = client and await self.find_client_anew(proof.client_id)
             fault = self._fault(method, proof, client)
         if client is None or fault is not None:
             raise InvalidClient(_FAILED, detail=fault)
