@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -140,7 +142,13 @@ def build_services(
     ground = _ground(settings, store or Store(open_engines(parse_database_url(settings.database_url))))
     policy = RotationPolicy(settings.key_policy, settings.key_rotation_period)
     rotation = Rotation(store=ground.store, custodians=ground.custodians, policy=policy)
-    keyring = Keyring(store=ground.store, clock=ground.store.clock, custodians=ground.custodians, policy=policy)
+    keyring = Keyring(
+        store=ground.store,
+        clock=ground.store.clock,
+        custodians=ground.custodians,
+        policy=policy,
+        spare_core=_cores() > settings.workers,
+    )
     mac_keys = MacKeys()
     families = Families(
         mac_keys=mac_keys,
@@ -219,3 +227,7 @@ def _refresh_policy(settings: Settings) -> RefreshPolicy:
         idle_lifetime=settings.refresh_idle_lifetime,
         lifetime=settings.refresh_lifetime,
     )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

@@ -18,29 +18,35 @@ class Turns:
 
     def __init__(self) -> None:
         self._taken = 0
+        self._ends = False
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def take(self) -> bool:
         """Take a place in this turn; False when it is full, or others wait for one already."""
         if self._waiting or self._taken >= IN_LINE:
             return False
-        if self._taken == 0:
-            asyncio.get_running_loop().call_soon(self._end)
         self._taken += 1
+        self._see_to_its_end()
         return True
 
     async def wait(self) -> None:
-        """Return in a turn that has a place, which is then taken."""
+        """Return in a later turn, in which a place is taken."""
         place = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
+        self._see_to_its_end()
         await place
 
+    def _see_to_its_end(self) -> None:
+        if not self._ends:
+            self._ends = True
+            asyncio.get_running_loop().call_soon(self._end)
+
     def _end(self) -> None:
-        self._taken = 0
+        self._taken, self._ends = 0, False
         while self._waiting and self._taken < IN_LINE:
             place = self._waiting.popleft()
             if not place.done():  # who waited for it may be gone
                 place.set_result(None)
                 self._taken += 1
         if self._taken:
-            asyncio.get_running_loop().call_soon(self._end)
+            self._see_to_its_end()
