@@ -1,7 +1,8 @@
 """The writer: one thread that takes every waiting unit of work into one transaction and commits them together.
 
-A commit that reaches the disk costs the same for one unit as for thirty, so under load they share it. Each unit stands in a savepoint
-of its own: one that fails is rolled back alone. Nothing is answered before the shared commit.
+A commit that reaches the disk costs the same for one unit as for thirty, so under load they share it. When a unit fails, the group is
+rolled back and run once more with each unit in a savepoint of its own, so that only the one that failed is undone. Nothing is answered
+before the shared commit.
 """
 
 from __future__ import annotations
@@ -122,15 +123,19 @@ class Writer:
         if not self._try([unit]):
             unit.error = StoreUnavailable("the transaction kept meeting conflicts")
 
-    def _try(self, group: list[Unit]) -> bool:
-        """Run a group and commit; settle every unit. False when the whole must be tried again."""
+    def _try(self, group: list[Unit], *, apart: bool = False) -> bool:
+        """Run a group and commit; settle every unit. False when the whole must be tried again.
+
+        Args:
+            apart: each unit in a savepoint. They cost as much as the units themselves, so a group goes without until one of it fails.
+        """
         for unit in group:
             unit.value, unit.error, unit.records, unit.directory_changed = None, None, (), False
         try:
             with self._engine.connect() as connection, connection.begin():
-                self._run(connection, group)
+                self._run(connection, group, apart=apart)
         except _Abandoned:
-            return True
+            return len(group) == 1 or self._try(group, apart=True)
         except (SQLAlchemyError, PoolTimeout) as error:
             if _is_conflict(error):
                 return False
@@ -142,20 +147,17 @@ class Writer:
             _fail(group, error)
         return True
 
-    def _run(self, connection: Connection, group: list[Unit]) -> None:
+    def _run(self, connection: Connection, group: list[Unit], *, apart: bool) -> None:
         done: list[Transaction] = []
         for unit in group:
             transaction = Transaction(connection, self._clock)
-            savepoint = connection.begin_nested() if len(group) > 1 else None
+            savepoint = connection.begin_nested() if apart else None
             try:
                 unit.value = unit.work(transaction)
-            except SQLAlchemyError as error:
-                if savepoint is None or _is_conflict(error) or _is_disconnect(error):
-                    raise
-                savepoint.rollback()
-                unit.error = _as_unavailable(error)
             except BaseException as error:  # whatever the caller's function raised is the caller's to see
-                unit.error = error
+                if _is_conflict(error) or _is_disconnect(error):
+                    raise
+                unit.error = _as_unavailable(error)
                 if savepoint is None:
                     raise _Abandoned from error
                 savepoint.rollback()
@@ -184,7 +186,7 @@ class Writer:
 
 
 class _Abandoned(Exception):
-    """The only unit of a transaction failed: leave by the way that rolls back."""
+    """A unit failed that stands in no savepoint: leave by the way that rolls back."""
 
 
 def _fail(group: list[Unit], error: BaseException) -> None:
