@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from auth_server.clock import DatabaseClock
 from auth_server.keys import jws
+from auth_server.keys.bounded_threads import BoundedThreads
 from auth_server.keys.custodians.contract import Custodian, Signer
 from auth_server.keys.lifecycle import RotationPolicy, is_overdue
 from auth_server.keys.published import PublishedKeys, publish
@@ -56,6 +57,7 @@ class Keyring:
     Args:
         spare_core: a core is free beside the event loop's; then a thread signs what does not fit into a turn of the loop. A hop
             costs as much as a quarter of a signature, so without such a core it only takes time from the loop.
+        custodian_threads: where signatures are waited for that another machine or a device makes.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Keyring:
         custodians: Mapping[str, Custodian],
         policy: RotationPolicy,
         spare_core: bool = True,
+        custodian_threads: BoundedThreads | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -77,6 +80,8 @@ class Keyring:
         self._refreshing = asyncio.Lock()
         # Two signing threads gave three times the tail latency of one.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="signer") if spare_core else None
+        # These wait, and compute nothing: how many they are says how many signatures an HSM or a KMS works on at once.
+        self._custodian_threads = custodian_threads or BoundedThreads("custodian", threads=8, waiting=128, seconds=5.0)
 
     async def refresh(self) -> None:
         """Read the rings and take over what changed; private keys are opened once, also that of the standby.
@@ -106,9 +111,11 @@ class Keyring:
             typ: the header's `typ`, such as `at+jwt`.
 
         Raises:
-            KeyUnavailable: no view younger than W_sign, no active key for `alg` that opens, or a wall clock that is off by more
-                than the policy's clock error.
+            KeyUnavailable: no view younger than W_sign, no active key for `alg` that opens, a wall clock that is off by more
+                than the policy's clock error, or a custodian that did not sign in time.
         """
+        if not self._usable_key(alg).signer.is_local:
+            return await self._sign_elsewhere(claims, typ, alg)
         thread = None
         if not self._turns.take():
             thread = self._thread
@@ -169,8 +176,22 @@ class Keyring:
         """Stop the signing thread and forget the private keys."""
         if self._thread is not None:
             self._thread.shutdown()
+        self._custodian_threads.close()
         self._view = None
         self._signers.clear()
+
+    async def _sign_elsewhere(self, claims: Mapping[str, object], typ: str, alg: str) -> str:
+        key, view = self._usable_key(alg), self._view
+        signed = jws.signing_input(key.header(typ), claims)
+        signature = await self._custodian_threads.run(key.signer.sign, signed)
+        # Behind the wait once more: the lease has to hold when the signature is made, and the key may have been burnt meanwhile.
+        if not self._is_leased(key, view) and self._usable_key(alg).kid != key.kid:
+            raise KeyUnavailable(f"the lease on {key.kid} ended while its custodian was signing")
+        return jws.compact(signed, signature)
+
+    def _is_leased(self, key: _ActiveKey, view: _View | None) -> bool:
+        is_young = view is not None and self._age(view) <= self._policy.timings.sign_lease
+        return is_young and self._view is not None and key.kid in self._view.published.kids
 
     def _usable_key(self, alg: str) -> _ActiveKey:
         view = self._view

@@ -11,15 +11,28 @@ from auth_server.store.signing_keys import NewKey, SigningKey
 class Signer(Protocol):
     """A private key that is ready to sign. Its text form never shows it."""
 
-    def sign(self, signing_input: bytes) -> bytes:
-        """Return the raw JWS signature (RFC 7518 section 3).
+    @property
+    def is_local(self) -> bool:
+        """Whether `sign` computes here, and may be called on the event loop.
 
-        Thread-safe, and called on the event loop too: it computes, and never waits for another machine.
+        Otherwise it waits for another machine or a device: it is called on a few threads of its own, its caller waits for a limited
+        time, and never while a database lock is held.
+        """
+
+    def sign(self, signing_input: bytes) -> bytes:
+        """Return the raw JWS signature (RFC 7518 section 3). Thread-safe.
+
+        Raises:
+            KeyUnavailable: the custodian did not sign; only where `is_local` is False.
         """
 
 
 class Custodian(ABC):
-    """Makes and opens private keys. These methods may take long: they are called in threads and outside transactions."""
+    """Makes and opens private keys.
+
+    These methods may take seconds, and are called in threads and outside transactions. They may not take for ever: one that waits
+    for another machine or a device gives up in time and raises.
+    """
 
     name: ClassVar[str]
 
@@ -40,5 +53,11 @@ class Custodian(ABC):
         """
 
     @abstractmethod
-    def destroy(self, key: SigningKey) -> None:
-        """Destroy what the custodian itself holds of a key whose row was erased."""
+    def destroy(self, key: SigningKey | NewKey) -> None:
+        """Destroy what the custodian itself holds of a key; no fault when it is gone already.
+
+        Called for a key whose signing lease is over, which is compromised, or which was made and then not stored.
+
+        Raises:
+            KeyUnavailable: the custodian did not say that the key is gone; to be asked again.
+        """

@@ -76,7 +76,7 @@ class LocalCustodian(Custodian):
             raise KeyUnavailable(f"the private half of {key.kid} does not fit its public half")
         return signer
 
-    def destroy(self, key: SigningKey) -> None:
+    def destroy(self, key: SigningKey | NewKey) -> None:
         """Nothing is held here: the row that was erased was all there is."""
 
     def rewrap(self, key: SigningKey) -> SealedValue:
@@ -100,6 +100,7 @@ class _LocalSigner:
     """An opened private key. It has no text form, and no attribute by which a log line or a traceback would show it."""
 
     __slots__ = ("_sign",)
+    is_local: ClassVar[bool] = True
 
     def __init__(self, algorithm: Algorithm, private_key: Any) -> None:
         self._sign: Callable[[bytes], bytes] = lambda signing_input: algorithm.sign(signing_input, private_key)

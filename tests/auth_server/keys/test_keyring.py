@@ -51,6 +51,8 @@ class WatchfulCustodian(LocalCustodian):
 
 
 class WatchfulSigner:
+    is_local = True
+
     def __init__(self, signer: Signer, threads: list[str]) -> None:
         self._signer = signer
         self._threads = threads
