@@ -22,7 +22,7 @@ class Client:
     """A registered client.
 
     `scope` is what it may ever be granted. `default_resource` is the audience when a request leaves it open. `rotates_refresh_tokens`
-    is None for "by kind": public clients rotate, confidential ones do not.
+    is None for "by kind": public clients rotate, confidential ones do not. `signing_alg` is for tokens whose resource asks for none.
     """
 
     client_id: str
@@ -35,6 +35,7 @@ class Client:
     post_logout_redirect_uris: tuple[str, ...] = ()
     secrets: tuple[ClientSecret, ...] = ()
     rotates_refresh_tokens: bool | None = None
+    signing_alg: str | None = None
     disabled: bool = False
     created_at: int = 0
 

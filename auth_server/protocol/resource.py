@@ -23,7 +23,7 @@ class Resource:
     """A protected resource: the API that a token is for.
 
     `permissions` are those it understands beyond the ones its scopes name. `access_token_lifetime` (seconds) may only shorten the
-    server's own.
+    server's own. `signing_alg` is the only algorithm its tokens are ever signed with; None leaves it to the client, then to the server.
     """
 
     identifier: str
@@ -32,6 +32,7 @@ class Resource:
     permissions: frozenset[str] = frozenset()
     first_party: bool = True
     access_token_lifetime: int | None = None
+    signing_alg: str | None = None
 
     @property
     def visible_permissions(self) -> frozenset[str]:

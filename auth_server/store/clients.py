@@ -23,6 +23,7 @@ CLIENT: Final = Table(
     Column("redirect_uris", Words, nullable=False),
     Column("post_logout_redirect_uris", Words, nullable=False),
     Column("rotates_refresh_tokens", Boolean),
+    Column("signing_alg", Text),
     Column("created_at", Milliseconds, nullable=False),
     Column("disabled_at", Milliseconds),
 )
@@ -113,6 +114,7 @@ def _columns(client: Client) -> dict[str, Any]:
         "redirect_uris": client.redirect_uris,
         "post_logout_redirect_uris": client.post_logout_redirect_uris,
         "rotates_refresh_tokens": client.rotates_refresh_tokens,
+        "signing_alg": client.signing_alg,
     }
 
 
@@ -129,6 +131,7 @@ def _client(rows: Sequence[Row[Any]]) -> Client:
         post_logout_redirect_uris=tuple(row.post_logout_redirect_uris),
         secrets=tuple(ClientSecret(bytes(r.secret_digest), r.secret_expires_at) for r in rows if r.secret_digest is not None),
         rotates_refresh_tokens=row.rotates_refresh_tokens,
+        signing_alg=row.signing_alg,
         disabled=row.disabled_at is not None,
         created_at=row.created_at // 1000,
     )

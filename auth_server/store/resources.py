@@ -18,6 +18,7 @@ RESOURCE: Final = Table(
     Column("permissions", Words, nullable=False),
     Column("first_party", Boolean, nullable=False),
     Column("access_token_lifetime", Integer),
+    Column("signing_alg", Text),
     Column("created_at", Milliseconds, nullable=False),
 )
 
@@ -53,6 +54,7 @@ class Resources:
             permissions=tuple(sorted(resource.permissions)),
             first_party=resource.first_party,
             access_token_lifetime=resource.access_token_lifetime,
+            signing_alg=resource.signing_alg,
             created_at=now_ms(),
         )
         if self._connection.execute(statement.on_conflict_do_nothing().returning(RESOURCE.c.identifier)).first() is None:
@@ -83,4 +85,5 @@ def _resource(row: Row[Any], scopes: list[Row[Any]]) -> Resource:
         permissions=frozenset(row.permissions),
         first_party=row.first_party,
         access_token_lifetime=row.access_token_lifetime,
+        signing_alg=row.signing_alg,
     )

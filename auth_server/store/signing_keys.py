@@ -7,9 +7,7 @@ So any number of replicas may decide the same thing at the same moment: the firs
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -26,6 +24,7 @@ from sqlalchemy import (
     case,
     exists,
     func,
+    null,
     or_,
     select,
     text,
@@ -34,17 +33,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from auth_server.store.schema import METADATA, Milliseconds, Sealed, now_ms
+from auth_server.store.signing_key_values import KeyState, NewKey, RingView, SigningKey
 
-
-class KeyState(StrEnum):
-    """Where a key stands in its life; `keys/lifecycle.py` has the rules."""
-
-    PENDING = "pending"
-    ACTIVE = "active"
-    RETIRING = "retiring"
-    RETIRED = "retired"
-    COMPROMISED = "compromised"
-    IMPORTED_VERIFY_ONLY = "imported"
+__all__ = ["KEY_RING", "SIGNING_KEY", "KeyState", "NewKey", "RingView", "SigningKey", "SigningKeys"]
 
 
 SIGNING_KEY: Final = Table(
@@ -79,65 +70,10 @@ KEY_RING: Final = Table(
     Column("ring", Text, primary_key=True),
     Column("alg", Text, nullable=False),
     Column("epoch", Milliseconds, nullable=False),
-    Column("active_kid", Text, nullable=False),
+    # None until the ring's first key has been published for long enough, and again when the ring was closed.
+    Column("active_kid", Text),
+    Column("wanted_at", Milliseconds, nullable=False),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class NewKey:
-    """A key that a custodian made and nobody has stored yet. `private_ref` is its sealed private half, or its name in a KMS."""
-
-    kid: str
-    ring: str
-    alg: str
-    public_jwk: Mapping[str, str]
-    custodian: str
-    private_ref: bytes = field(repr=False)
-    kek_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """One key. Times are milliseconds since the epoch, database clock; `private_ref` is gone once it was erased."""
-
-    kid: str
-    ring: str
-    state: KeyState
-    alg: str
-    public_jwk: Mapping[str, str]
-    custodian: str
-    private_ref: bytes | None = field(repr=False)
-    kek_id: str | None
-    created_at: int
-    published_at: int
-    activated_at: int | None = None
-    retired_at: int | None = None
-    erased_at: int | None = None
-    tombstoned_at: int | None = None
-    not_after: int | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RingView:
-    """One ring as one statement saw it: its epoch, every key that is not retired, and the database's time."""
-
-    ring: str
-    alg: str
-    epoch: int
-    active_kid: str
-    keys: tuple[SigningKey, ...]
-    now_ms: int
-
-    @property
-    def active(self) -> SigningKey | None:
-        """The key that signs."""
-        return next((key for key in self.keys if key.state is KeyState.ACTIVE), None)
-
-    @property
-    def pending(self) -> SigningKey | None:
-        """The standby."""
-        return next((key for key in self.keys if key.state is KeyState.PENDING), None)
 
 
 _KEY: Final = SIGNING_KEY.c
@@ -149,18 +85,28 @@ _NEXT_EPOCH: Final = case((now_ms() <= _LATEST, _LATEST + 1), else_=now_ms())
 
 _COLUMNS: Final = [column for column in SIGNING_KEY.c if column.name != "ring"]
 _VIEWS: Final = (
-    select(KEY_RING.c.ring, KEY_RING.c.alg.label("ring_alg"), _RING.epoch, _RING.active_kid, now_ms().label("now"), *_COLUMNS)
+    select(
+        _RING.ring, _RING.alg.label("ring_alg"), _RING.epoch, _RING.active_kid, _RING.wanted_at, now_ms().label("now"), *_COLUMNS
+    )
     .select_from(KEY_RING.outerjoin(SIGNING_KEY, and_(_KEY.ring == _RING.ring, _KEY.state != KeyState.RETIRED.value)))
     .order_by(_RING.ring, _KEY.published_at, _KEY.kid)
 )
 _FIND: Final = select(SIGNING_KEY).where(_KEY.kid == bindparam("kid"))
 _EVERY: Final = select(SIGNING_KEY).order_by(_KEY.ring, _KEY.created_at, _KEY.kid)
 
+_EVERY_RING: Final = KEY_RING.alias("every")
+_OTHER: Final = KEY_RING.alias("other")
 _CREATE_RING: Final = (
     insert(KEY_RING)
-    .values(ring=bindparam("ring"), alg=bindparam("alg"), epoch=now_ms(), active_kid=bindparam("kid"))
+    .values(
+        ring=bindparam("ring"),
+        alg=bindparam("alg"),
+        epoch=_NEXT_EPOCH,
+        active_kid=case((exists().select_from(_EVERY_RING), null()), else_=bindparam("kid")),
+        wanted_at=now_ms(),
+    )
     .on_conflict_do_nothing()
-    .returning(_RING.ring)
+    .returning(_RING.active_kid)
 )
 _INSERT: Final = (
     insert(SIGNING_KEY)
@@ -190,7 +136,7 @@ _READY: Final = exists().where(
 )
 _PROMOTE: Final = (
     update(KEY_RING)
-    .where(_THIS_EPOCH, _RING.active_kid == bindparam("old"), _READY)
+    .where(_THIS_EPOCH, _RING.active_kid.is_not_distinct_from(bindparam("old", type_=Text)), _READY)
     .values(epoch=_NEXT_EPOCH, active_kid=bindparam("new"))
 )
 _STEP_DOWN: Final = (
@@ -233,6 +179,30 @@ _RETIRE: Final = (
     .returning(_KEY.kid)
 )
 
+_WANT: Final = update(KEY_RING).where(_RING.ring == bindparam("in_ring"), _RING.wanted_at < now_ms()).values(wanted_at=now_ms())
+_CLOSE: Final = (
+    update(KEY_RING)
+    .where(
+        _THIS_EPOCH,
+        _RING.wanted_at < now_ms() - bindparam("unwanted_for", type_=Milliseconds),
+        # An issuer that nobody could sign for would be worse than a key too many.
+        or_(_RING.active_kid.is_(None), exists().where(_OTHER.c.ring != _RING.ring, _OTHER.c.active_kid.is_not(None))),
+    )
+    .values(epoch=_NEXT_EPOCH, active_kid=None)
+)
+_DROP_STANDBY: Final = (
+    update(SIGNING_KEY)
+    .where(_OF_RING, _KEY.state == KeyState.PENDING.value)
+    .values(state=KeyState.RETIRED.value, tombstoned_at=now_ms(), erased_at=now_ms(), private_ref=None, kek_id=None)
+    .returning(_KEY.kid)
+)
+_STEP_DOWN_OF_RING: Final = (
+    update(SIGNING_KEY)
+    .where(_OF_RING, _KEY.state == KeyState.ACTIVE.value)
+    .values(state="retiring", retired_at=now_ms())
+    .returning(_KEY.kid)
+)
+
 _REWRAP: Final = (
     update(SIGNING_KEY)
     .where(_KEY.kid == bindparam("key"), _KEY.kek_id == bindparam("old_kek"), _KEY.private_ref.is_not(None))
@@ -251,13 +221,10 @@ class SigningKeys:
         rings: dict[str, RingView] = {}
         keys: dict[str, list[SigningKey]] = {}
         for row in self._connection.execute(_VIEWS):
-            rings.setdefault(row.ring, RingView(row.ring, row.ring_alg, row.epoch, row.active_kid, (), row.now))
+            rings.setdefault(row.ring, RingView(row.ring, row.ring_alg, row.epoch, row.active_kid, (), row.now, row.wanted_at))
             if row.kid is not None:
                 keys.setdefault(row.ring, []).append(_key(row))
-        return [
-            RingView(view.ring, view.alg, view.epoch, view.active_kid, tuple(keys.get(name, ())), view.now_ms)
-            for name, view in rings.items()
-        ]
+        return [replace(view, keys=tuple(keys.get(name, ()))) for name, view in rings.items()]
 
     def view(self, ring: str) -> RingView | None:
         """Return one ring; None before its first key."""
@@ -273,13 +240,23 @@ class SigningKeys:
         return [_key(row) for row in self._connection.execute(_EVERY)]
 
     def start_ring(self, first: NewKey) -> bool:
-        """Make a ring whose first key signs at once: nobody holds an older set that it could be missing from."""
-        if self._connection.execute(_CREATE_RING, {"ring": first.ring, "alg": first.alg, "kid": first.kid}).first() is None:
+        """Make a ring; False when it is there.
+
+        The first key of a new issuer signs at once: nobody holds an older set that it could be missing from. The first key of any
+        ring beside that one is published, and waits for its promotion like every other.
+        """
+        made = self._connection.execute(_CREATE_RING, {"ring": first.ring, "alg": first.alg, "kid": first.kid}).first()
+        if made is None:
             return False
         # By way of PENDING like every key, so that one statement alone makes a key ACTIVE.
         self._insert(first, KeyState.PENDING)
-        self._connection.execute(_ACTIVATED, {"key": first.kid})
+        if made.active_kid is not None:
+            self._connection.execute(_ACTIVATED, {"key": first.kid})
         return True
+
+    def want(self, ring: str) -> None:
+        """Note that a replica is configured for a ring, so that nobody closes it."""
+        self._connection.execute(_WANT, {"in_ring": ring})
 
     def add_standby(self, key: NewKey, *, epoch: int) -> bool:
         """Publish a standby, if the ring is still at `epoch` and has none."""
@@ -287,10 +264,11 @@ class SigningKeys:
             return False
         return self._insert(key, KeyState.PENDING)
 
-    def promote(self, new: str, *, old: str, ring: str, epoch: int, publish_ahead_ms: int) -> bool:
+    def promote(self, new: str, *, old: str | None, ring: str, epoch: int, publish_ahead_ms: int) -> bool:
         """Let the standby sign and the active key retire, if the ring is still at `epoch` and the standby is older than N.
 
         Args:
+            old: the kid that signs now; None in a ring that does not sign yet.
             publish_ahead_ms: N in milliseconds; -1 in an emergency, when any age will do.
         """
         promoted = self._changed(_PROMOTE, in_ring=ring, seen_epoch=epoch, old=old, new=new, publish_ahead=publish_ahead_ms)
@@ -308,6 +286,16 @@ class SigningKeys:
         if not self._changed(_WITHDRAW, in_ring=ring, seen_epoch=epoch, retire_after=retire_after_ms):
             return []
         return list(self._connection.execute(_RETIRE, {"in_ring": ring, "retire_after": retire_after_ms}).scalars())
+
+    def close_ring(self, ring: str, *, epoch: int, unwanted_for_ms: int) -> list[str]:
+        """Let a ring sign no longer that no replica has wanted for that long; return the kids that changed.
+
+        The active key retires like any other. The standby signed nothing, so it is withdrawn at once.
+        """
+        if not self._changed(_CLOSE, in_ring=ring, seen_epoch=epoch, unwanted_for=unwanted_for_ms):
+            return []
+        stepped_down = self._connection.execute(_STEP_DOWN_OF_RING, {"in_ring": ring}).scalars()
+        return [*stepped_down, *self._connection.execute(_DROP_STANDBY, {"in_ring": ring}).scalars()]
 
     def rewrap(self, kid: str, *, sealed: bytes, old_kek_id: str, new_kek_id: str) -> bool:
         """Replace the sealed private half, if it is still under `old_kek_id`."""

@@ -25,13 +25,17 @@ def ring(any_store: Store) -> Store:
     return any_store
 
 
-def view(store: Store) -> RingView:
-    return store.read_blocking(lambda tx: tx.signing_keys.views())[0]
+def view(store: Store, ring: str = "default") -> RingView:
+    found = store.read_blocking(lambda tx: tx.signing_keys.view(ring))
+    assert found is not None
+    return found
 
 
-def promote(store: Store, new: str = "standby", old: str = "first", **changes: int) -> bool:
-    arguments = {"epoch": view(store).epoch, "publish_ahead_ms": N_MS} | changes
-    return store.run_blocking(lambda tx: tx.signing_keys.promote(new, old=old, ring="default", **arguments))
+def promote(
+    store: Store, new: str = "standby", old: str | None = "first", ring: str = "default", epoch: int | None = None
+) -> bool:
+    seen = view(store, ring).epoch if epoch is None else epoch
+    return store.run_blocking(lambda tx: tx.signing_keys.promote(new, old=old, ring=ring, epoch=seen, publish_ahead_ms=N_MS))
 
 
 def test_a_ring_starts_once(ring: Store) -> None:
@@ -128,13 +132,91 @@ def test_an_imported_key_leaves_after_its_last_day(any_database: Database, ring:
     assert ring.run_blocking(lambda tx: tx.signing_keys.retire("default", epoch=epoch, retire_after_ms=0)) == ["peer"]
 
 
+def test_only_the_first_ring_of_an_issuer_signs_at_once(ring: Store, clock: FakeClock) -> None:
+    """Others hold a key set by now in which the first key of a second ring is missing."""
+    assert ring.run_blocking(lambda tx: tx.signing_keys.start_ring(a_key("other", "second")))
+    second = view(ring, "second")
+    assert (second.active_kid, second.pending and second.pending.kid) == (None, "other")
+
+    clock.advance(N_MS / 1000)
+    assert not promote(ring, "other", None, "second")
+    clock.advance(0.001)
+    assert promote(ring, "other", None, "second")
+
+    assert view(ring, "second").active_kid == "other"
+    assert view(ring).active_kid == "first"
+
+
+def test_the_epoch_of_a_new_ring_is_above_all_others_when_the_clock_went_back(ring: Store, clock: FakeClock) -> None:
+    before = view(ring).epoch
+    clock.set(clock.ms - 3_600_000)
+
+    ring.run_blocking(lambda tx: tx.signing_keys.start_ring(a_key("other", "second")))
+
+    assert view(ring, "second").epoch > before
+
+
+@pytest.fixture
+def two_rings(ring: Store, clock: FakeClock) -> Store:
+    """Beside the first ring another one that signs and has a standby."""
+    ring.run_blocking(lambda tx: tx.signing_keys.start_ring(a_key("other", "second")))
+    clock.advance(N_MS)
+    promote(ring, "other", None, "second")
+    epoch = view(ring, "second").epoch
+    ring.run_blocking(lambda tx: tx.signing_keys.add_standby(a_key("next", "second"), epoch=epoch))
+    return ring
+
+
+def close(store: Store, ring: str, epoch: int | None = None) -> list[str]:
+    seen = view(store, ring).epoch if epoch is None else epoch
+    return store.run_blocking(lambda tx: tx.signing_keys.close_ring(ring, epoch=seen, unwanted_for_ms=N_MS))
+
+
+def test_a_ring_that_nobody_wants_is_closed_and_its_standby_withdrawn(two_rings: Store, clock: FakeClock) -> None:
+    two_rings.run_blocking(lambda tx: tx.signing_keys.want("second"))
+    clock.advance(N_MS / 1000)
+    assert close(two_rings, "second") == []
+    clock.advance(0.001)
+    before = view(two_rings, "second")
+    assert close(two_rings, "second", before.epoch - 1) == []
+
+    assert close(two_rings, "second") == ["other", "next"]
+
+    after = view(two_rings, "second")
+    assert after.active_kid is None
+    assert after.epoch > before.epoch
+    assert [(key.kid, key.state, key.retired_at) for key in after.keys] == [("other", KeyState.RETIRING, clock.ms)]
+    standby = two_rings.read_blocking(lambda tx: tx.signing_keys.find("next"))
+    assert standby is not None
+    assert (standby.state, standby.private_ref, standby.tombstoned_at) == (KeyState.RETIRED, None, clock.ms)
+
+
+def test_the_last_ring_that_signs_is_never_closed(two_rings: Store, clock: FakeClock) -> None:
+    clock.advance(2 * N_MS)
+    assert close(two_rings, "second")
+
+    assert close(two_rings, "default") == []
+    assert view(two_rings).active_kid == "first"
+
+
+def test_a_ring_that_was_closed_starts_again_like_a_second_one(two_rings: Store, clock: FakeClock) -> None:
+    clock.advance(2 * N_MS)
+    close(two_rings, "second")
+    epoch = view(two_rings, "second").epoch
+
+    assert two_rings.run_blocking(lambda tx: tx.signing_keys.add_standby(a_key("anew", "second"), epoch=epoch))
+    assert not promote(two_rings, "anew", None, "second")
+    clock.advance(N_MS)
+    assert promote(two_rings, "anew", None, "second")
+
+
 def test_one_ring_does_not_touch_another(ring: Store, clock: FakeClock) -> None:
     ring.run_blocking(lambda tx: tx.signing_keys.start_ring(a_key("other", "second")))
     clock.advance(N_MS)
     promote(ring)
 
     states = {key.kid: key.state for key in ring.read_blocking(lambda tx: tx.signing_keys.every())}
-    assert states == {"first": KeyState.RETIRING, "standby": KeyState.ACTIVE, "other": KeyState.ACTIVE}
+    assert states == {"first": KeyState.RETIRING, "standby": KeyState.ACTIVE, "other": KeyState.PENDING}
 
 
 @pytest.mark.parametrize(

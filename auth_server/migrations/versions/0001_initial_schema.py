@@ -107,6 +107,7 @@ def _create_client() -> None:
         sa.Column("redirect_uris", sa.Text(), nullable=False),
         sa.Column("post_logout_redirect_uris", sa.Text(), nullable=False),
         sa.Column("rotates_refresh_tokens", sa.Boolean(), nullable=True),
+        sa.Column("signing_alg", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("disabled_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("client_id", name=op.f("pk_client")),
@@ -151,7 +152,8 @@ def _create_key_ring() -> None:
         sa.Column("ring", sa.Text(), nullable=False),
         sa.Column("alg", sa.Text(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
-        sa.Column("active_kid", sa.Text(), nullable=False),
+        sa.Column("active_kid", sa.Text(), nullable=True),
+        sa.Column("wanted_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("ring", name=op.f("pk_key_ring")),
     )
 
@@ -177,6 +179,7 @@ def _create_resource() -> None:
         sa.Column("permissions", sa.Text(), nullable=False),
         sa.Column("first_party", sa.Boolean(), nullable=False),
         sa.Column("access_token_lifetime", sa.Integer(), nullable=True),
+        sa.Column("signing_alg", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("identifier", name=op.f("pk_resource")),
     )
