@@ -47,13 +47,19 @@ DOORS: Final[dict[str, tuple[str, ...]]] = {
     "uvicorn": ("auth_server/cli/serve.py", "auth_server/cli/head_bounds.py", "resource_server/demo/serve.py"),
     "uvloop": ("auth_server/cli/serve.py", "resource_server/demo/serve.py"),
     # One door a package: who makes signatures, and who checks them.
-    "jwt": ("auth_server/keys/custodians/local.py", "resource_server/verifier/signature.py"),
+    "jwt": ("auth_server/keys/public_half.py", "resource_server/verifier/signature.py"),
     "cryptography": (
+        "auth_server/keys/custodians/aws_kms.py",
         "auth_server/keys/custodians/local.py",
+        "auth_server/keys/public_half.py",
         "auth_server/keys/sealing.py",
         "auth_server/tokens/successor.py",
         "resource_server/verifier/signature.py",
     ),
+    # The extras: whoever keeps his keys elsewhere installs one of them.
+    "pkcs11": ("auth_server/keys/custodians/pkcs11.py",),
+    "boto3": ("auth_server/keys/custodians/aws_kms.py",),
+    "botocore": ("auth_server/keys/custodians/aws_kms.py",),
     "argon2": ("auth_server/accounts/passwords.py",),
     "zxcvbn": ("auth_server/accounts/passwords.py",),
 }
@@ -109,10 +115,13 @@ IMPURE_CALLS: Final = frozenset(["open", "print", "input", "datetime.now", "date
 ENVIRONMENT_READERS: Final = ("auth_server/settings.py", "resource_server/settings.py")
 ENVIRONMENT_WORDS: Final = frozenset({"environ", "environb", "getenv", "putenv"})
 SERVICES_ROOM: Final = "auth_server.services"
-# Importing everything takes more than a second, which `auth-server client list` should not pay; frameworks are optional.
+# Importing everything takes more than a second, which `auth-server client list` should not pay; frameworks and the libraries of
+# custodians are optional.
 LAZY_IMPORTERS: Final = (
     "auth_server/cli/",
     "auth_server/__main__.py",
+    "auth_server/keys/custodians/aws_kms.py",
+    "auth_server/keys/custodians/pkcs11.py",
     "resource_server/cli.py",
     "resource_server/guard.py",
     "resource_server/adapters/",

@@ -7,32 +7,22 @@ from typing import Any, ClassVar, Final
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from jwt import InvalidKeyError
-from jwt.algorithms import Algorithm, ECAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
 
 from auth_server.keys.custodians.contract import Custodian, Signer
+from auth_server.keys.public_half import ALGORITHMS, check_pair, public_jwk_of
 from auth_server.keys.sealing import KeyEncryptionKeys, SealedValue, signing_key_context
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.store.signing_keys import NewKey, SigningKey
-from shared import jwk
 from shared.jose import ED25519, ES256, PS256, RS256
 
 RSA_BITS: Final = 2048
 
-_ALGORITHMS: Final[dict[str, Algorithm]] = {
-    RS256: RSAAlgorithm(RSAAlgorithm.SHA256),
-    PS256: RSAPSSAlgorithm(RSAPSSAlgorithm.SHA256),
-    ES256: ECAlgorithm(ECAlgorithm.SHA256),
-    ED25519: OKPAlgorithm(),
-}
 _GENERATORS: Final[dict[str, Callable[[], Any]]] = {
     RS256: lambda: rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS),
     PS256: lambda: rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS),
     ES256: lambda: ec.generate_private_key(ec.SECP256R1()),
     ED25519: ed25519.Ed25519PrivateKey.generate,
 }
-_PUBLIC_MEMBERS: Final[tuple[str, ...]] = ("kty", "n", "e", "crv", "x", "y")
-_PROOF: Final = b"sealwright: does the private half fit the public one?"
 
 
 class LocalCustodian(Custodian):
@@ -49,7 +39,7 @@ class LocalCustodian(Custodian):
         if generator is None:
             raise KeyUnavailable(f"no key can be made for the algorithm {alg}")
         private_key = generator()
-        public_jwk = _public_jwk(alg, private_key.public_key())
+        public_jwk = public_jwk_of(alg, private_key.public_key())
         kid = public_jwk["kid"]
         encoded = private_key.private_bytes(
             serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -66,14 +56,12 @@ class LocalCustodian(Custodian):
         )
 
     def load(self, key: SigningKey) -> Signer:
-        if key.alg not in _ALGORITHMS:
+        if key.alg not in ALGORITHMS:
             raise KeyUnavailable(f"nothing here signs with the algorithm {key.alg}")
         encoded = self._keks.open(self._sealed(key), self._context(key.ring, key.kid, key.alg))
         private_key: Any = serialization.load_der_private_key(encoded, password=None)
-        signer = _LocalSigner(_ALGORITHMS[key.alg], private_key)
-        # What is published must verify what is signed: a row whose public half was exchanged would sign tokens nobody accepts.
-        if not _is_pair(key, signer):
-            raise KeyUnavailable(f"the private half of {key.kid} does not fit its public half")
+        signer = _LocalSigner(key.alg, private_key)
+        check_pair(key, signer)
         return signer
 
     def destroy(self, key: SigningKey | NewKey) -> None:
@@ -102,7 +90,8 @@ class _LocalSigner:
     __slots__ = ("_sign",)
     is_local: ClassVar[bool] = True
 
-    def __init__(self, algorithm: Algorithm, private_key: Any) -> None:
+    def __init__(self, alg: str, private_key: Any) -> None:
+        algorithm = ALGORITHMS[alg]
         self._sign: Callable[[bytes], bytes] = lambda signing_input: algorithm.sign(signing_input, private_key)
 
     def sign(self, signing_input: bytes) -> bytes:
@@ -110,18 +99,3 @@ class _LocalSigner:
 
     def __repr__(self) -> str:
         return "<local signer>"
-
-
-def _public_jwk(alg: str, public_key: Any) -> dict[str, str]:
-    full: dict[str, Any] = dict(_ALGORITHMS[alg].to_jwk(public_key, as_dict=True))
-    members = {name: str(full[name]) for name in _PUBLIC_MEMBERS if name in full}
-    return members | {"kid": jwk.thumbprint(members), "use": "sig", "alg": alg}
-
-
-def _is_pair(key: SigningKey, signer: Signer) -> bool:
-    algorithm = _ALGORITHMS[key.alg]
-    try:
-        public_key = algorithm.from_jwk({name: key.public_jwk[name] for name in _PUBLIC_MEMBERS if name in key.public_jwk})
-        return jwk.thumbprint(key.public_jwk) == key.kid and algorithm.verify(_PROOF, public_key, signer.sign(_PROOF))
-    except (InvalidKeyError, ValueError):
-        return False
