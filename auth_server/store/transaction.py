@@ -13,6 +13,7 @@ from auth_server.store.audit_events import AuditEvents, AuditRecord
 from auth_server.store.clients import Clients
 from auth_server.store.credentials import Credentials
 from auth_server.store.directory import Directory
+from auth_server.store.key_incidents import KeyIncidents
 from auth_server.store.refresh_tokens import RefreshTokens
 from auth_server.store.resources import Resources
 from auth_server.store.revocations import Revocations
@@ -83,6 +84,11 @@ class Transaction:
     def directory(self) -> Directory:
         """The version of clients, resources and roles together."""
         return Directory(self._connection)
+
+    @cached_property
+    def key_incidents(self) -> KeyIncidents:
+        """Signing keys when something went wrong."""
+        return KeyIncidents(self._connection)
 
     @cached_property
     def server_secrets(self) -> ServerSecrets:

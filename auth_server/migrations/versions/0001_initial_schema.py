@@ -20,6 +20,7 @@ def upgrade() -> None:
     _create_directory_version()
     _create_feed_entry()
     _create_feed_head()
+    _create_key_halt()
     _create_key_ring()
     _create_rate_bucket()
     _create_resource()
@@ -92,6 +93,14 @@ def _create_audit_event() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit_event")),
     )
     op.create_index("ix_audit_event_at", "audit_event", ["at"], unique=False)
+    op.create_index(
+        "ix_audit_event_key",
+        "audit_event",
+        ["seq"],
+        unique=False,
+        sqlite_where=sa.text("name LIKE 'key.%'"),
+        postgresql_where=sa.text("name LIKE 'key.%'"),
+    )
     op.create_index("ix_audit_event_sub", "audit_event", ["sub"], unique=False)
 
 
@@ -143,6 +152,18 @@ def _create_feed_head() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_feed_head")),
+    )
+
+
+def _create_key_halt() -> None:
+    op.create_table(
+        "key_halt",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("halted_at", sa.BigInteger(), nullable=True),
+        sa.Column("restored_at", sa.BigInteger(), nullable=True),
+        sa.Column("signs_from", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_key_halt")),
     )
 
 

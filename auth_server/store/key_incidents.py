@@ -1,0 +1,249 @@
+"""Signing keys when something went wrong: burned, restored from a backup, or brought from another issuer.
+
+Like every change of a ring, each is a compare-and-set on its epoch. A halt is one row for the whole issuer: while it stands, no
+replica signs and no key changes but by being burned.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Column, Connection, Table, Text, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from auth_server.store.schema import METADATA, Milliseconds, Number, now_ms
+from auth_server.store.signing_key_values import KeyState, NewKey
+from auth_server.store.signing_keys import KEY_RING, SIGNING_KEY
+
+KEY_HALT: Final = Table(
+    "key_halt",
+    METADATA,
+    Column("id", Number, primary_key=True, autoincrement=False),
+    # Why nobody may sign; None when all may.
+    Column("reason", Text),
+    Column("halted_at", Milliseconds),
+    # When `restore finish` last ran, and from when on the keys that it left may sign.
+    Column("restored_at", Milliseconds),
+    Column("signs_from", Milliseconds),
+)
+
+_KEY: Final = SIGNING_KEY.c
+_RING: Final = KEY_RING.c
+_HALT: Final = KEY_HALT.c
+_DEAD: Final = KeyState.COMPROMISED.value
+
+_LATEST: Final = select(func.max(KEY_RING.alias("every").c.epoch)).scalar_subquery()
+_NEXT: Final = case((now_ms() <= _LATEST, _LATEST + 1), else_=now_ms())
+_THIS_EPOCH: Final = and_(_RING.ring == bindparam("in_ring"), _RING.epoch == bindparam("seen_epoch"))
+_ERASED: Final = {
+    "private_ref": None,
+    "kek_id": None,
+    "erased_at": case((_KEY.private_ref.is_not(None), now_ms()), else_=_KEY.erased_at),
+}
+
+# The ring goes on without the key: it is not the one that signs, or its standby takes over in the same commit.
+_GO_ON: Final = (
+    update(KEY_RING)
+    .where(_THIS_EPOCH, _RING.active_kid.is_distinct_from(bindparam("key", type_=Text)))
+    .values(epoch=_NEXT)
+)
+_TAKE_OVER: Final = (
+    update(KEY_RING)
+    .where(
+        _THIS_EPOCH,
+        _RING.active_kid == bindparam("key"),
+        exists().where(
+            _KEY.kid == bindparam("new"),
+            _KEY.ring == bindparam("in_ring"),
+            _KEY.state == KeyState.PENDING.value,
+            _KEY.private_ref.is_not(None),
+        ),
+    )
+    .values(epoch=_NEXT, active_kid=bindparam("new"))
+)
+_BURN: Final = (
+    update(SIGNING_KEY)
+    .where(_KEY.kid == bindparam("key"), _KEY.state != _DEAD)
+    .values(state=_DEAD, tombstoned_at=now_ms(), reason=bindparam("why"), **_ERASED)
+)
+_ACTIVATE: Final = (
+    update(SIGNING_KEY)
+    .where(_KEY.kid == bindparam("key"), _KEY.state == KeyState.PENDING.value)
+    .values(state=KeyState.ACTIVE.value, activated_at=now_ms())
+)
+_STEP_DOWN: Final = (
+    update(SIGNING_KEY)
+    .where(_KEY.ring == bindparam("in_ring"), _KEY.state == KeyState.ACTIVE.value, _KEY.kid != bindparam("key"))
+    .values(state=KeyState.RETIRING.value, retired_at=now_ms())
+)
+_WITHDRAW_STANDBY: Final = (
+    update(SIGNING_KEY)
+    .where(_KEY.ring == bindparam("in_ring"), _KEY.state == KeyState.PENDING.value)
+    .values(state=KeyState.RETIRED.value, retired_at=now_ms(), tombstoned_at=now_ms(), **_ERASED)
+    .returning(_KEY.kid)
+)
+_INSERT: Final = (
+    insert(SIGNING_KEY)
+    .values(
+        {
+            name: bindparam(name)
+            for name in ("kid", "ring", "state", "alg", "public_jwk", "custodian", "private_ref", "kek_id", "not_after", "reason")
+        }
+        | {"created_at": now_ms(), "published_at": now_ms()}
+        | {"tombstoned_at": case((bindparam("state", type_=Text) == _DEAD, now_ms()), else_=None)}
+    )
+    .on_conflict_do_nothing()
+    .returning(_KEY.kid)
+)
+_PUBLISH: Final = update(KEY_RING).where(_THIS_EPOCH).values(epoch=_NEXT)
+
+_floor = bindparam("floor", type_=Milliseconds)
+_RESUME_RING: Final = (
+    update(KEY_RING)
+    .where(_THIS_EPOCH)
+    .values(epoch=case((_NEXT > _floor, _NEXT), else_=_floor + 1), active_kid=bindparam("new", type_=Text))
+)
+
+_FIND_HALT: Final = select(KEY_HALT, now_ms().label("now")).where(_HALT.id == 1)
+_START_HALT: Final = insert(KEY_HALT).values(id=1, reason=bindparam("why"), halted_at=now_ms())
+_RAISE_HALT: Final = _START_HALT.on_conflict_do_update(
+    index_elements=[_HALT.id],
+    set_={"reason": _START_HALT.excluded.reason, "halted_at": _START_HALT.excluded.halted_at},
+    # What happened before the last restore was finished is known, and settled.
+    where=and_(
+        _HALT.reason.is_(None),
+        or_(_HALT.restored_at.is_(None), _HALT.restored_at < bindparam("known_since", type_=Milliseconds)),
+    ),
+).returning(_HALT.id)
+_STARTED_RESTORE: Final = insert(KEY_HALT).values(
+    id=1,
+    reason=None,
+    halted_at=None,
+    restored_at=now_ms(),
+    signs_from=case(
+        (bindparam("wait_ms", type_=Milliseconds) > 0, now_ms() + bindparam("wait_ms", type_=Milliseconds)), else_=None
+    ),
+)
+_END_HALT: Final = _STARTED_RESTORE.on_conflict_do_update(
+    index_elements=[_HALT.id],
+    set_={name: _STARTED_RESTORE.excluded[name] for name in ("reason", "halted_at", "restored_at", "signs_from")},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Whether the issuer may sign. `reason` is why it may not; `signs_from` (milliseconds) is since when it may again."""
+
+    reason: str | None
+    restored_at: int | None
+    signs_from: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A public key without a private half: imported to verify, or known only as dead."""
+
+    kid: str
+    ring: str
+    alg: str
+    public_jwk: Mapping[str, str]
+    note: str
+
+
+class KeyIncidents:
+    """Burning, importing and restoring within one transaction. A change answers False when another process came first."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def burn(self, kid: str, *, ring: str, epoch: int, reason: str, successor: str | None) -> bool:
+        """Make a key COMPROMISED, whatever it was, if the ring is still at `epoch`.
+
+        Args:
+            successor: the standby that signs from now on; needed when the key is the active one, None otherwise.
+        """
+        if successor is None:
+            changed = self._changed(_GO_ON, in_ring=ring, seen_epoch=epoch, key=kid)
+        else:
+            changed = self._changed(_TAKE_OVER, in_ring=ring, seen_epoch=epoch, key=kid, new=successor)
+        if changed:
+            # The burned one first: two keys of a ring are never ACTIVE, not even between two statements.
+            self._connection.execute(_BURN, {"key": kid, "why": reason})
+            self._connection.execute(_ACTIVATE, {"key": successor})
+        return changed
+
+    def import_public(self, key: PublicKey, *, epoch: int, not_after_ms: int) -> bool:
+        """Publish a key that verifies only, if the ring is still at `epoch` and nobody has its kid."""
+        if not self._changed(_PUBLISH, in_ring=key.ring, seen_epoch=epoch):
+            return False
+        return self._insert(key, KeyState.IMPORTED_VERIFY_ONLY, not_after_ms)
+
+    def import_standby(self, key: NewKey, *, epoch: int, note: str) -> bool:
+        """Put a key in the place of the standby, which signed nothing and is withdrawn, if the ring is still at `epoch`."""
+        if not self._changed(_PUBLISH, in_ring=key.ring, seen_epoch=epoch):
+            return False
+        self._connection.execute(_WITHDRAW_STANDBY, {"in_ring": key.ring})
+        return self._insert(key, KeyState.PENDING, None, note)
+
+    def halt(self) -> Halt | None:
+        """Return what is known of a halt; None when there never was one."""
+        row = self._connection.execute(_FIND_HALT).first()
+        return None if row is None else Halt(row.reason, row.restored_at, row.signs_from)
+
+    def raise_halt(self, reason: str, *, known_since: int) -> bool:
+        """Let nobody sign until `restore finish`; False when nobody may already, or when a restore explains it.
+
+        Args:
+            known_since: how old what gave the alarm is, milliseconds; a restore that was finished later explains it.
+        """
+        return self._connection.execute(_RAISE_HALT, {"why": reason, "known_since": known_since}).first() is not None
+
+    def resume(self, *, wait_ms: int) -> None:
+        """End a halt; signatures are made again in `wait_ms`."""
+        self._connection.execute(_END_HALT, {"wait_ms": wait_ms})
+
+    def resume_ring(self, ring: str, *, epoch: int, above: int, active: str | None) -> bool:
+        """Let `active` sign in a ring that is still at `epoch`, under an epoch above `above` too; whoever signed steps down.
+
+        To be called after what is dead was entombed, in the same transaction.
+        """
+        if not self._changed(_RESUME_RING, in_ring=ring, seen_epoch=epoch, floor=above, new=active):
+            return False
+        self._connection.execute(_STEP_DOWN, {"in_ring": ring, "key": active or ""})
+        self._connection.execute(_ACTIVATE, {"key": active})
+        return True
+
+    def entomb(self, key: PublicKey) -> None:
+        """Make a key COMPROMISED, also one that this database never saw; its ring's epoch is the caller's to raise."""
+        if not self._changed(_BURN, key=key.kid, why=key.note):
+            self._insert(key, KeyState.COMPROMISED, None)
+
+    def add_verifying(self, key: PublicKey, *, not_after_ms: int) -> None:
+        """Publish a key that verifies only; its ring's epoch is the caller's to raise."""
+        self._insert(key, KeyState.IMPORTED_VERIFY_ONLY, not_after_ms)
+
+    def add_pending(self, key: NewKey) -> None:
+        """Add a key that is about to become the active one, in the place of any standby."""
+        self._connection.execute(_WITHDRAW_STANDBY, {"in_ring": key.ring})
+        self._insert(key, KeyState.PENDING, None)
+
+    def _changed(self, statement: Any, **values: object) -> bool:
+        return bool(self._connection.execute(statement, values).rowcount == 1)
+
+    def _insert(self, key: NewKey | PublicKey, state: KeyState, not_after_ms: int | None, note: str | None = None) -> bool:
+        row = {
+            "kid": key.kid,
+            "ring": key.ring,
+            "state": state.value,
+            "alg": key.alg,
+            "public_jwk": json.dumps(dict(key.public_jwk), separators=(",", ":"), sort_keys=True),
+            "custodian": key.custodian if isinstance(key, NewKey) else "none",
+            "private_ref": key.private_ref if isinstance(key, NewKey) else None,
+            "kek_id": key.kek_id if isinstance(key, NewKey) else None,
+            "not_after": not_after_ms,
+            "reason": note if isinstance(key, NewKey) else key.note,
+        }
+        return self._connection.execute(_INSERT, row).first() is not None
