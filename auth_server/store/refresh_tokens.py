@@ -276,9 +276,10 @@ class RefreshTokens:
         """End all families of a session; return how many."""
         return self._revoke_where(_F.sid == sid, reason)
 
-    def revoke_of_subject(self, sub: str, reason: str) -> int:
-        """End all families of a person; return how many."""
-        return self._revoke_where(_F.sub == sub, reason)
+    def revoke_of_subject(self, sub: str, reason: str, *, keep_sid: str | None = None) -> int:
+        """End all families of a person, but for those of the session `keep_sid`; return how many."""
+        condition = _F.sub == sub
+        return self._revoke_where(condition if keep_sid is None else condition & _F.sid.is_distinct_from(keep_sid), reason)
 
     def revoke_of_client(self, client_id: str, reason: str) -> int:
         """End all families of a client; return how many."""

@@ -5,6 +5,7 @@ The rows are out of RFC 9700 (sections 2.1.1, 2.4, 4.5, 4.8) and RFC 6749 sectio
 
 from __future__ import annotations
 
+import ast
 import json
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
+import auth_server
 from tests.support.auth_app import NOTES, PASSWORDS, SECRETS, Issuer, basic, running
 from tests.support.databases import Database
 
@@ -247,6 +249,31 @@ async def test_a_token_lives_no_longer_than_its_resource_allows(issuer_database:
         answer: dict[str, Any] = (await issuer.token(grant_type="client_credentials", resource=NOTES)).json()
 
     assert answer["expires_in"] == 300
+
+
+def test_no_statement_is_made_of_text() -> None:
+    """GHSA-r9w3-57w2-gch2: a parameter became part of a statement. Ours are expressions, or constants."""
+    made = [line for file in Path(auth_server.__file__).parent.rglob("*.py") for line in _texts_made_at_run_time(file)]
+
+    # The one place that passes a text on: its callers say BEGIN and BEGIN IMMEDIATE.
+    assert made == ["engine.py: connection.exec_driver_sql(statement)"]
+
+
+def _texts_made_at_run_time(file: Path) -> list[str]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    constants = {
+        ast.unparse(node.target) for node in tree.body if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Constant)
+    }
+    made = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in _TAKES_TEXT:
+            statement = node.args[0]
+            if not isinstance(statement, ast.Constant) and ast.unparse(statement) not in constants:
+                made.append(f"{file.name}: {ast.unparse(node)}")
+    return made
+
+
+_TAKES_TEXT = {"text", "exec_driver_sql", "literal_column", "DDL"}
 
 
 def _without_counters(issuer: Issuer) -> dict[str, list[dict[str, Any]]]:

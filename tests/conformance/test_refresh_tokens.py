@@ -498,3 +498,17 @@ async def _let_rotate(issuer: Issuer, client_id: str) -> None:
         tx.change_directory()
 
     await issuer.store.run(work)
+
+
+async def test_the_families_of_a_person_or_a_session_may_be_ended_together(any_issuer: Issuer) -> None:
+    for sid in ("sid-1", "sid-1", "sid-2", None):
+        await any_issuer.family(sid=sid)
+    await any_issuer.family(username="bob")
+    alice, store = await any_issuer.sub(), any_issuer.store
+
+    assert await store.run(lambda tx: tx.refresh_tokens.revoke_of_subject(alice, "password", keep_sid="sid-1")) == 2
+    assert await store.run(lambda tx: tx.refresh_tokens.revoke_of_session("sid-1", "signed_out")) == 2
+    assert await store.run(lambda tx: tx.refresh_tokens.revoke_of_subject(alice, "again")) == 0
+
+    reasons = [row["reason"] for row in any_issuer.rows("refresh_family")]
+    assert sorted(map(str, reasons)) == ["None", "password", "password", "signed_out", "signed_out"]

@@ -49,12 +49,15 @@ SECRETS: Final = {
     "app": "canary-secret-of-app-5f0c4f7e9a1b4d6c8e2a",
     "other": "canary-secret-of-other-8d3b1e6f7c5a4920",
     "poster": "canary-secret-of-poster-0a9b8c7d6e5f4a3b2c",
+    "refresher": "canary-secret-of-refresher-1f2e3d4c5b6a7988",
+    "machine": "canary-secret-of-machine-7c6b5a4938271605f4",
 }
 CLIENTS: Final = (
     a_client("app"),
     a_client("other"),
     a_client("poster", auth_method="client_secret_post"),
-    a_client("reader", grants=frozenset({"refresh_token"})),
+    a_client("refresher", grants=frozenset({"refresh_token"})),
+    a_client("machine", grants=frozenset({"client_credentials"})),
     a_public_client("spa"),
 )
 CHEAP: Final = Argon2Cost(memory_kib=8, passes=1, lanes=1)

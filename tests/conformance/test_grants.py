@@ -1,0 +1,125 @@
+"""What every grant must do, over the registry: parse totally, refuse strangers, grant nothing beyond its facts, and cost what it says."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auth_server.grants.contract import Collaborators, Grant
+from auth_server.grants.registry import GRANT_TYPES, MEMBERS, all_grants
+from auth_server.protocol.errors import OAuthError
+from auth_server.protocol.form import Form
+from auth_server.protocol.refresh import RefreshPolicy
+from auth_server.revocation.feed import Feed
+from auth_server.tokens.families import Families, MacKeys
+from shared.key_policy import KeyPolicy
+from tests.support.auth_app import NOTES, Issuer
+from tests.support.builders import MAC_KEY
+from tests.support.keys import claims_of
+
+each_grant = pytest.mark.parametrize("grant_type", GRANT_TYPES)
+
+
+def _grants() -> Mapping[str, Grant[Any, Any]]:
+    keys = MacKeys()
+    keys.replace(0, {0: MAC_KEY})
+    families = Families(mac_keys=keys, policy=RefreshPolicy(), feed=Feed(KeyPolicy()), session_idle_lifetime=60)
+    return all_grants(Collaborators(families, RefreshPolicy()))
+
+
+# Of each grant: a client that may use it, and one that may not. A new member of the registry needs a line here, and one below.
+CLIENTS = {"client_credentials": ("app", "refresher"), "refresh_token": ("app", "machine")}
+
+
+async def _right_form(issuer: Issuer, grant_type: str) -> dict[str, str]:
+    """A request of `app` that is granted."""
+    form = {"grant_type": grant_type}
+    return form | {"refresh_token": await issuer.family("app")} if grant_type == "refresh_token" else form
+
+
+def test_this_suite_knows_every_grant() -> None:
+    assert CLIENTS.keys() == set(GRANT_TYPES)
+
+
+def test_each_member_has_a_grant_type_of_its_own_and_is_built_under_it() -> None:
+    assert len(set(GRANT_TYPES)) == len(MEMBERS)
+    assert {name: grant.grant_type for name, grant in _grants().items()} == {name: name for name in GRANT_TYPES}
+
+
+@each_grant
+def test_nothing_in_a_grant_waits(grant_type: str) -> None:
+    grant = _grants()[grant_type]
+
+    assert not any(inspect.iscoroutinefunction(part) for part in (grant.parse, grant.load, grant.decide))
+
+
+@given(st.dictionaries(st.sampled_from(["scope", "resource", "refresh_token", "code", "x"]), st.text(max_size=120)))
+def test_any_form_is_a_request_or_a_refusal(values: dict[str, str]) -> None:
+    for grant in _grants().values():
+        try:
+            grant.parse(Form(values))
+        except OAuthError as refused:
+            assert refused.description  # noqa: PT017 - both ends are right
+
+
+@each_grant
+async def test_the_right_request_is_answered_with_a_token_for_one_resource(issuer: Issuer, grant_type: str) -> None:
+    answer = await issuer.token(**await _right_form(issuer, grant_type))
+
+    assert answer.status_code == 200
+    assert answer.json()["token_type"] == "Bearer"
+    assert claims_of(answer.json()["access_token"])["aud"] == NOTES
+
+
+@each_grant
+async def test_a_client_that_is_not_registered_for_it_is_refused(issuer: Issuer, grant_type: str) -> None:
+    _, stranger = CLIENTS[grant_type]
+
+    answer = await issuer.token(stranger, **await _right_form(issuer, grant_type))
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "unauthorized_client")
+
+
+@each_grant
+@pytest.mark.parametrize("scope", ["notes:admin", "openid", "notes:read everything"])
+async def test_no_scope_is_granted_beyond_what_may_be(issuer: Issuer, grant_type: str, scope: str) -> None:
+    answer = await issuer.token(**await _right_form(issuer, grant_type), scope=scope)
+
+    granted = answer.json().get("scope", "") if answer.status_code == 200 else ""
+    assert set(granted.split()) <= {"notes:read"}
+
+
+@each_grant
+@pytest.mark.parametrize("resource", ["https://unknown.example", "relative", NOTES + "/x"])
+async def test_no_foreign_resource_is_granted(issuer: Issuer, grant_type: str, resource: str) -> None:
+    answer = await issuer.token(**await _right_form(issuer, grant_type), resource=resource)
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_target")
+
+
+@each_grant
+async def test_a_refusal_of_the_decision_changes_nothing(issuer: Issuer, grant_type: str) -> None:
+    form = await _right_form(issuer, grant_type)
+    before = issuer.dump()
+
+    await issuer.token(**form, resource="https://unknown.example")
+    await issuer.token(**form, scope="everything")
+
+    assert issuer.dump() == before
+
+
+@each_grant
+async def test_a_grant_that_reads_nothing_costs_nothing(issuer: Issuer, grant_type: str) -> None:
+    form = await _right_form(issuer, grant_type)
+    await issuer.services.freshness.poll()
+    await issuer.token(**form)
+    with issuer.counting() as cost:
+        await issuer.token(**form)
+
+    looked = [statement for statement in cost.statements if statement.startswith("SELECT")]
+    assert bool(looked) is _grants()[grant_type].reads
