@@ -51,6 +51,8 @@ class EventName(StrEnum):
     KEY_ERASED = "key.erased"
     KEY_RETIREMENT_INTENDED = "key.retirement_intended"
     KEY_RETIRED = "key.retired"
+    KEY_CLOSING_INTENDED = "key.closing_intended"
+    KEY_CLOSED = "key.closed"
     KEY_BURN_INTENDED = "key.burn_intended"
     KEY_BURNED = "key.burned"
     KEY_IMPORT_INTENDED = "key.import_intended"

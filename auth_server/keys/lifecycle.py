@@ -9,6 +9,9 @@
 5. COMPROMISED is reachable from every state and left by none.
 6. IMPORTED_VERIFY_ONLY (the public half of a former or sister issuer) never signs and becomes RETIRED after its `not_after`.
 7. No state goes backwards.
+8. The very first key of an issuer signs at once. The first key of every further ring waits for N as a standby of nobody.
+9. A ring that no replica has been configured for during N is closed: its ACTIVE key becomes RETIRING without a successor, its PENDING
+   key, which signed nothing, RETIRED at once. Configured again, it starts like a further ring.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from auth_server.store.signing_keys import KeyState, RingView, SigningKey
 from shared.key_policy import KeyPolicy
 
 TRANSITIONS: Final[dict[KeyState, frozenset[KeyState]]] = {
-    KeyState.PENDING: frozenset({KeyState.ACTIVE, KeyState.COMPROMISED}),
+    KeyState.PENDING: frozenset({KeyState.ACTIVE, KeyState.RETIRED, KeyState.COMPROMISED}),
     KeyState.ACTIVE: frozenset({KeyState.RETIRING, KeyState.COMPROMISED}),
     KeyState.RETIRING: frozenset({KeyState.RETIRED, KeyState.COMPROMISED}),
     KeyState.IMPORTED_VERIFY_ONLY: frozenset({KeyState.RETIRED, KeyState.COMPROMISED}),
@@ -71,6 +74,7 @@ class StepKind(StrEnum):
     RETIRE = "retire"
     PROMOTE = "promote"
     CREATE_STANDBY = "create_standby"
+    CLOSE = "close"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ def may_become(before: KeyState, after: KeyState) -> bool:
 
 
 def due(view: RingView, now_ms: int, policy: RotationPolicy) -> list[Step]:
-    """Return what is due on a ring, in the order in which it should be done.
+    """Return what is due on a ring that this process is configured for, in the order in which it should be done.
 
     Pure and only advice: the statements that carry it out check every guard again, on the database's time.
 
@@ -95,13 +99,36 @@ def due(view: RingView, now_ms: int, policy: RotationPolicy) -> list[Step]:
         now_ms: the database's time, milliseconds since the epoch.
     """
     # What must be cleared away comes first: a standby that cannot be promoted must not keep an old private key alive.
-    steps = [Step(StepKind.ERASE_PRIVATE, key.kid) for key in view.keys if _is_erasure_due(key, now_ms, policy)]
-    steps += [Step(StepKind.RETIRE, key.kid) for key in view.keys if _is_retirement_due(key, now_ms, policy)]
+    steps = _clearing(view, now_ms, policy)
     if view.pending is not None and _is_promotion_due(view, now_ms, policy):
         steps.append(Step(StepKind.PROMOTE, view.pending.kid))
-    if view.active is not None and view.pending is None:
+    if view.pending is None:
         steps.append(Step(StepKind.CREATE_STANDBY))
     return steps
+
+
+def due_when_unconfigured(view: RingView, now_ms: int, policy: RotationPolicy) -> list[Step]:
+    """Return what is due on a ring that this process is not configured for: clearing away, and closing it when nobody else is either.
+
+    During a deployment some replicas are configured for a ring and some are not. So only a ring that all have been silent about for
+    long is closed, or it would be opened and closed in turn.
+    """
+    steps = _clearing(view, now_ms, policy)
+    if view.wanted_at < now_ms - policy.publish_ahead_ms:
+        steps += [Step(StepKind.CLOSE, key.kid) for key in (view.active, view.pending) if key is not None]
+    return steps
+
+
+def must_say_wanted(view: RingView, now_ms: int, policy: RotationPolicy) -> bool:
+    """Say whether a replica that is configured for a ring should note that again: four times in the time that closes it."""
+    return view.wanted_at < now_ms - policy.publish_ahead_ms // 4
+
+
+def signs_from_ms(view: RingView, policy: RotationPolicy) -> int | None:
+    """Return when a ring that does not sign yet will; None when it signs, or has no key to wait for."""
+    if view.active is not None or view.pending is None:
+        return None
+    return view.pending.published_at + policy.publish_ahead_ms
 
 
 def is_seasoned(standby: SigningKey, now_ms: int, policy: RotationPolicy) -> bool:
@@ -116,9 +143,14 @@ def is_overdue(view: RingView, now_ms: int, policy: RotationPolicy) -> bool:
 
 
 def _is_promotion_due(view: RingView, now_ms: int, policy: RotationPolicy) -> bool:
-    if view.active is None or view.pending is None or view.pending.private_ref is None:
+    if view.pending is None or view.pending.private_ref is None or not is_seasoned(view.pending, now_ms, policy):
         return False
-    return now_ms - _activated_at(view.active) >= policy.rotation_period_ms and is_seasoned(view.pending, now_ms, policy)
+    return view.active is None or now_ms - _activated_at(view.active) >= policy.rotation_period_ms
+
+
+def _clearing(view: RingView, now_ms: int, policy: RotationPolicy) -> list[Step]:
+    erasures = [Step(StepKind.ERASE_PRIVATE, key.kid) for key in view.keys if _is_erasure_due(key, now_ms, policy)]
+    return erasures + [Step(StepKind.RETIRE, key.kid) for key in view.keys if _is_retirement_due(key, now_ms, policy)]
 
 
 def _is_erasure_due(key: SigningKey, now_ms: int, policy: RotationPolicy) -> bool:

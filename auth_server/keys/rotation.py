@@ -14,7 +14,15 @@ from typing import Final
 from auth_server.audit import log
 from auth_server.audit.events import EventName
 from auth_server.keys.custodians.contract import Custodian
-from auth_server.keys.lifecycle import RotationPolicy, Step, StepKind, due, is_seasoned
+from auth_server.keys.lifecycle import (
+    RotationPolicy,
+    Step,
+    StepKind,
+    due,
+    due_when_unconfigured,
+    is_seasoned,
+    must_say_wanted,
+)
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.store.signing_keys import NewKey, RingView, SigningKey
 from auth_server.store.store import Store
@@ -29,6 +37,7 @@ _EVENTS: Final[dict[StepKind, tuple[EventName, EventName]]] = {
     StepKind.PROMOTE: (EventName.KEY_PROMOTION_INTENDED, EventName.KEY_PROMOTED),
     StepKind.ERASE_PRIVATE: (EventName.KEY_ERASURE_INTENDED, EventName.KEY_ERASED),
     StepKind.RETIRE: (EventName.KEY_RETIREMENT_INTENDED, EventName.KEY_RETIRED),
+    StepKind.CLOSE: (EventName.KEY_CLOSING_INTENDED, EventName.KEY_CLOSED),
 }
 # As the age a standby must have in an emergency: it was published in this very millisecond.
 _NO_AGE: Final = -1
@@ -68,17 +77,20 @@ class Rotation:
         self._alg = alg
         self._custodian = custodian
 
-    async def initialise(self) -> None:
-        """Make the first key, which signs at once, and its standby, unless the ring has them.
+    async def initialise(self) -> list[Step]:
+        """Make the ring unless it is there, then do what is due; return what this process itself did.
+
+        The first key of a new issuer signs at once; the first key of a further ring is published for N before.
 
         Raises:
             KeyUnavailable: the custodian cannot make keys.
             StoreUnavailable: the database did not answer.
         """
         if await self._read() is None:
+            await self._check_key_encryption_keys()
             key = await self._generate(self._alg)
             await self._change(_Change(StepKind.CREATE_STANDBY, (key.kid,), 0), lambda tx: tx.signing_keys.start_ring(key))
-        await self.tick()
+        return await self.tick()
 
     async def tick(self) -> list[Step]:
         """Do what is due now; return what this process itself did.
@@ -89,10 +101,24 @@ class Rotation:
             KeyUnavailable: a standby cannot be made, or does not open and is therefore not promoted; nothing was changed by that.
             StoreUnavailable: the database did not answer.
         """
+        view = await self._read()
+        if view is not None and must_say_wanted(view, view.now_ms, self._policy):
+            await self._store.run(lambda tx: tx.signing_keys.want(self._ring))
+        return await self._do(due)
+
+    async def wind_down(self) -> list[Step]:
+        """Like `tick`, for a ring that this process is not configured for: it gets no keys, and is closed when nobody wants it.
+
+        Raises:
+            KeyUnavailable, StoreUnavailable: like `tick`.
+        """
+        return await self._do(due_when_unconfigured)
+
+    async def _do(self, due_on: Callable[[RingView, int, RotationPolicy], list[Step]]) -> list[Step]:
         done: list[Step] = []
         for _ in StepKind:
             view = await self._read()
-            steps = [] if view is None else due(view, view.now_ms, self._policy)
+            steps = [] if view is None else due_on(view, view.now_ms, self._policy)
             steps = [step for step in steps if step.kind not in {other.kind for other in done}]
             if view is None or not steps:
                 break
@@ -139,15 +165,15 @@ class Rotation:
         change = _Change(kind, tuple(step.kid for step in steps if step.kid is not None), view.epoch)
         if kind is StepKind.ERASE_PRIVATE:
             return await self._erase(view, change)
+        if kind is StepKind.CLOSE:
+            return await self._close(view, change)
         retire_after_ms = self._policy.retire_after_ms
         return await self._change(
             change, lambda tx: tx.signing_keys.retire(view.ring, epoch=view.epoch, retire_after_ms=retire_after_ms)
         )
 
     async def _create_standby(self, view: RingView) -> bool:
-        # Who cannot open the active key has the wrong key encryption keys: what he made would open nowhere else.
-        if view.active is not None:
-            await self._check(view.active)
+        await self._check_key_encryption_keys()
         key = await self._generate(view.alg)
         change = _Change(StepKind.CREATE_STANDBY, (key.kid,), view.epoch)
         return await self._change(change, lambda tx: tx.signing_keys.add_standby(key, epoch=view.epoch))
@@ -171,6 +197,15 @@ class Rotation:
                 await asyncio.to_thread(self._custodian_of(key).destroy, key)
         return erased
 
+    async def _close(self, view: RingView, change: _Change) -> bool:
+        unwanted_for_ms = self._policy.publish_ahead_ms
+        closed = await self._change(
+            change, lambda tx: tx.signing_keys.close_ring(view.ring, epoch=view.epoch, unwanted_for_ms=unwanted_for_ms)
+        )
+        if closed and view.pending is not None:
+            await asyncio.to_thread(self._custodian_of(view.pending).destroy, view.pending)
+        return closed
+
     async def _change(self, change: _Change, apply: Callable[[Transaction], bool | list[str]]) -> bool:
         """Record the intent, then apply the change and record its outcome in one transaction; say whether it was ours."""
         await self._store.run(lambda tx: self._record(tx, change, 0, "ok"))
@@ -189,6 +224,13 @@ class Rotation:
 
     async def _generate(self, alg: str) -> NewKey:
         return await asyncio.to_thread(self._custodians[self._custodian].generate, self._ring, alg)
+
+    async def _check_key_encryption_keys(self) -> None:
+        """Who cannot open an active key has the wrong key encryption keys: what he made would open nowhere else."""
+        views = await self._store.read(lambda tx: tx.signing_keys.views())
+        own = [view.active for view in views if view.ring == self._ring]
+        for key in [key for key in (*own, *(view.active for view in views)) if key is not None][:1]:
+            await self._check(key)
 
     async def _check(self, key: SigningKey) -> None:
         await asyncio.to_thread(self._custodian_of(key).load, key)

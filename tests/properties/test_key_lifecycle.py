@@ -11,9 +11,12 @@ from auth_server.keys.lifecycle import (
     RotationPolicy,
     StepKind,
     due,
+    due_when_unconfigured,
     is_overdue,
     is_seasoned,
     may_become,
+    must_say_wanted,
+    signs_from_ms,
 )
 from auth_server.store.signing_keys import KeyState, RingView, SigningKey
 from shared.key_policy import KeyPolicy
@@ -25,10 +28,6 @@ _AGES = st.one_of(
     # On, just before and just after each bound.
     st.sampled_from([bound + step for bound in (20_000, 61_000, 200_000, 300_000, 450_000) for step in (-1, 0, 1)]),
 )
-_NEXT = {
-    StepKind.PROMOTE: (KeyState.PENDING, KeyState.ACTIVE),
-    StepKind.RETIRE: (KeyState.RETIRING, KeyState.RETIRED),
-}
 
 
 @st.composite
@@ -54,13 +53,14 @@ def keys(draw: st.DrawFn, state: KeyState, number: int) -> SigningKey:
 
 @st.composite
 def rings(draw: st.DrawFn) -> RingView:
-    states = [KeyState.ACTIVE]
+    states = [KeyState.ACTIVE] * draw(st.sampled_from([1, 1, 1, 0]))
     states += [KeyState.PENDING] * draw(st.integers(0, 1))
     states += [KeyState.RETIRING] * draw(st.integers(0, 3))
     states += [KeyState.COMPROMISED] * draw(st.integers(0, 2))
     states += [KeyState.IMPORTED_VERIFY_ONLY] * draw(st.integers(0, 2))
     members = tuple(draw(keys(state, number)) for number, state in enumerate(states))
-    return RingView("default", "RS256", draw(st.integers(0, NOW)), members[0].kid, members, NOW)
+    active = next((key.kid for key in members if key.state is KeyState.ACTIVE), None)
+    return RingView("default", "RS256", draw(st.integers(0, NOW)), active, members, NOW, wanted_at=NOW - draw(_AGES))
 
 
 def named(ring: RingView, kid: str | None) -> SigningKey:
@@ -121,7 +121,7 @@ def test_a_key_is_withdrawn_only_when_its_last_token_has_expired(ring: RingView)
 def test_what_is_published_never_falls_below_the_key_that_signs(ring: RingView) -> None:
     gone = {step.kid for step in due(ring, NOW, POLICY) if step.kind is StepKind.RETIRE}
 
-    assert ring.active_kid not in gone
+    assert ring.active is None or ring.active_kid not in gone
 
 
 @given(rings(), st.integers(0, 10**9))
@@ -134,6 +134,36 @@ def test_what_is_due_stays_due(ring: RingView, later: int) -> None:
 def test_an_overdue_ring_is_one_whose_rotation_is_due_unless_its_standby_is_young(ring: RingView) -> None:
     if is_overdue(ring, NOW, POLICY) and ring.pending is not None and is_seasoned(ring.pending, NOW, POLICY):
         assert any(step.kind is StepKind.PROMOTE for step in due(ring, NOW, POLICY))
+
+
+@given(rings())
+def test_a_ring_that_does_not_sign_yet_signs_as_soon_as_its_first_key_is_known(ring: RingView) -> None:
+    starts = signs_from_ms(ring, POLICY)
+    promoted = [step for step in due(ring, NOW, POLICY) if step.kind is StepKind.PROMOTE]
+
+    assert (starts is None) == (ring.active is not None or ring.pending is None)
+    if starts is not None:
+        assert len(promoted) == (starts < NOW)
+
+
+@given(rings())
+def test_an_unconfigured_ring_gets_no_key_and_is_closed_when_nobody_wanted_it_for_long(ring: RingView) -> None:
+    steps = due_when_unconfigured(ring, NOW, POLICY)
+    closed = {step.kid for step in steps if step.kind is StepKind.CLOSE}
+    living = {key.kid for key in (ring.active, ring.pending) if key is not None}
+
+    assert {step.kind for step in steps} <= {StepKind.ERASE_PRIVATE, StepKind.RETIRE, StepKind.CLOSE}
+    assert closed == (living if NOW - ring.wanted_at > POLICY.publish_ahead_ms else set())
+    for kid in closed:
+        key = named(ring, kid)
+        assert may_become(key.state, KeyState.RETIRING if key.state is KeyState.ACTIVE else KeyState.RETIRED)
+
+
+@given(rings())
+def test_a_configured_replica_speaks_up_long_before_a_ring_is_closed(ring: RingView) -> None:
+    if not must_say_wanted(ring, NOW, POLICY):
+        later = NOW + POLICY.publish_ahead_ms * 3 // 4
+        assert not any(step.kind is StepKind.CLOSE for step in due_when_unconfigured(ring, later, POLICY))
 
 
 def test_no_state_goes_backwards_and_compromise_is_final() -> None:
