@@ -16,9 +16,13 @@ class Feed:
 
     policy: KeyPolicy
 
-    def revoke_key(self, tx: Transaction, kid: str) -> None:
-        """End every token under one signing key."""
-        self._append(tx, RevocationKind.KID, kid)
+    def revoke_key(self, tx: Transaction, kid: str, *, still_signs_for: float = 0) -> None:
+        """End every token under one signing key.
+
+        Args:
+            still_signs_for: seconds for which a replica with an old view may go on signing with it.
+        """
+        self._append(tx, RevocationKind.KID, kid, later=still_signs_for)
 
     def revoke_grant(self, tx: Transaction, grant_id: str) -> None:
         """End one authorization: the access tokens of a refresh family."""
@@ -44,7 +48,9 @@ class Feed:
         """End every token that was issued up to now."""
         self._append(tx, RevocationKind.ALL, "", not_before=tx.clock.now())
 
-    def _append(self, tx: Transaction, kind: RevocationKind, key: str, not_before: int | None = None) -> None:
+    def _append(
+        self, tx: Transaction, kind: RevocationKind, key: str, *, not_before: int | None = None, later: float = 0
+    ) -> None:
         policy = self.policy
-        longest = policy.access_token_lifetime + policy.leeway + 2 * policy.clock_error
+        longest = policy.access_token_lifetime + policy.leeway + 2 * policy.clock_error + later
         tx.revoke(RevocationEntry(kind, key, until=tx.clock.now() + math.ceil(longest), not_before=not_before))

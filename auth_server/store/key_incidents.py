@@ -46,9 +46,7 @@ _ERASED: Final = {
 
 # The ring goes on without the key: it is not the one that signs, or its standby takes over in the same commit.
 _GO_ON: Final = (
-    update(KEY_RING)
-    .where(_THIS_EPOCH, _RING.active_kid.is_distinct_from(bindparam("key", type_=Text)))
-    .values(epoch=_NEXT)
+    update(KEY_RING).where(_THIS_EPOCH, _RING.active_kid.is_distinct_from(bindparam("key", type_=Text))).values(epoch=_NEXT)
 )
 _TAKE_OVER: Final = (
     update(KEY_RING)
@@ -104,7 +102,7 @@ _floor = bindparam("floor", type_=Milliseconds)
 _RESUME_RING: Final = (
     update(KEY_RING)
     .where(_THIS_EPOCH)
-    .values(epoch=case((_NEXT > _floor, _NEXT), else_=_floor + 1), active_kid=bindparam("new", type_=Text))
+    .values(epoch=case((_floor < _NEXT, _NEXT), else_=_floor + 1), active_kid=bindparam("new", type_=Text))
 )
 
 _FIND_HALT: Final = select(KEY_HALT, now_ms().label("now")).where(_HALT.id == 1)

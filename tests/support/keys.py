@@ -9,6 +9,7 @@ from typing import Any, Final
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
 
 from auth_server.clock import DatabaseClock
+from auth_server.keys.burning import Burning
 from auth_server.keys.custodians.registry import all_custodians
 from auth_server.keys.keyring import Keyring
 from auth_server.keys.lifecycle import RotationPolicy
@@ -18,6 +19,7 @@ from auth_server.store.signing_keys import RingView, SigningKey
 from shared import base64url
 from shared.jose import ED25519, ES256, PS256, RS256
 from shared.key_policy import KeyPolicy
+from tests.support.clock import FakeClock
 from tests.support.databases import Database
 
 ISSUER: Final = "https://id.example"
@@ -45,6 +47,7 @@ class Replica:
         self.store = database.store(self.clock)
         self.custodians = all_custodians(issuer=ISSUER, key_encryption_keys=KeyEncryptionKeys(keks))
         self.rotation = Rotation(store=self.store, custodians=self.custodians, policy=policy, ring=ring, alg=alg)
+        self.burning = Burning(store=self.store, custodians=self.custodians, policy=policy, sleep=self.pass_time)
         self.keyring = Keyring(store=self.store, clock=self.clock, custodians=self.custodians, policy=policy)
 
     async def start(self) -> Replica:
@@ -52,6 +55,11 @@ class Replica:
         await self.rotation.initialise()
         await self.keyring.refresh()
         return self
+
+    async def pass_time(self, seconds: float) -> None:
+        """Wait on the virtual clock."""
+        if isinstance(self.clock, FakeClock):
+            self.clock.advance(seconds)
 
     async def sign(self, **claims: object) -> str:
         """Sign some claims as an access token."""
