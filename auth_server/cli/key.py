@@ -6,6 +6,7 @@ import argparse
 from typing import Final
 
 from auth_server.cli.command import Answer, Command
+from auth_server.cli.inputs import add_yes
 from auth_server.keys.sealing import generate_key_encryption_key
 
 
@@ -24,6 +25,13 @@ def _rotate(given: argparse.Namespace) -> Answer:
     return over_services(rotate)(given)
 
 
+def _burn(given: argparse.Namespace) -> Answer:
+    from auth_server.cli.key_burn import burn
+    from auth_server.cli.opened import over_services
+
+    return over_services(burn)(given)
+
+
 def _generate_encryption_key(_given: argparse.Namespace) -> Answer:
     key = generate_key_encryption_key()
     return Answer({"key": key}, key)
@@ -37,6 +45,21 @@ def _rotate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--emergency", action="store_true", help="promote a standby of any age, when the active key must not sign any longer"
     )
+    parser.add_argument(
+        "--ring", metavar="RING", help="which ring, by the name that key list shows (default: the default algorithm's)"
+    )
+
+
+def _burn_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "kid", metavar="KID", help="its first 8 characters will do; one that begins with a dash goes last, behind --"
+    )
+    parser.add_argument(
+        "--planned", action="store_true", help="let the standby sign first, and burn when nobody signs with the key any more"
+    )
+    parser.add_argument("--reason", default="burned by the operator", metavar="TEXT", help="why, for the audit log")
+    parser.add_argument("--no-wait", action="store_true", help="do not count down, on a terminal, to when no API accepts it")
+    add_yes(parser)
 
 
 COMMANDS: Final = (
@@ -56,6 +79,15 @@ COMMANDS: Final = (
         ("auth-server key rotate", "auth-server key rotate --emergency"),
         _rotate,
         _rotate_arguments,
+    ),
+    Command(
+        "burn",
+        "kill a key that is, or may be, in wrong hands",
+        "Kill a signing key: its tokens are refused, the standby signs, and the key never returns. What that means and when it is true "
+        "is told before anything happens. --planned hands nobody a token that is dead on arrival; it is for a key that has not leaked.",
+        ("auth-server key burn q3Zr8vFhK1w --reason 'seen in a log'", "auth-server key burn q3Zr8vFhK1w --planned --yes --json"),
+        _burn,
+        _burn_arguments,
     ),
     Command(
         "generate-encryption-key",

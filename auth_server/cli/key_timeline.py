@@ -64,7 +64,8 @@ def next_due(key: SigningKey, view: RingView, policy: RotationPolicy) -> Due | N
 
 def draw(view: RingView, policy: RotationPolicy) -> str:
     """Return the published keys against time: `-` published, `=` signing, `|` now; at most 100 columns wide."""
-    spans = [(key, _span(key, view, policy)) for key in in_order(view.keys)]
+    # A burned key is not published any more.
+    spans = [(key, _span(key, view, policy)) for key in in_order(view.keys) if key.state is not KeyState.COMPROMISED]
     first = min((span.published for _, span in spans), default=view.now_ms)
     last = max((span.withdrawn for _, span in spans), default=view.now_ms)
     scale = max(last - first, 1) / (_COLUMNS - 1)
