@@ -17,12 +17,13 @@ from auth_server.accounts.passwords import Argon2Cost, Passwords
 from auth_server.accounts.registration import Registration
 from auth_server.clients.service import Clients
 from auth_server.health import Health
+from auth_server.keys.burning import Burning
 from auth_server.keys.custodians.contract import Custodian
 from auth_server.keys.custodians.registry import all_custodians
 from auth_server.keys.key_file import load_or_create
 from auth_server.keys.keyring import Keyring
 from auth_server.keys.lifecycle import RotationPolicy
-from auth_server.keys.rotation import Rotation
+from auth_server.keys.rings import Rings
 from auth_server.keys.sealing import KeyEncryptionKeys
 from auth_server.keys.server_secrets import KNOWN_DEVICE, REFRESH_MAC, ServerSecrets
 from auth_server.protocol.directory import Directory
@@ -53,7 +54,8 @@ class Services:
     store: Store
     freshness: Freshness
     feed: Feed
-    rotation: Rotation
+    rings: Rings
+    burning: Burning
     keyring: Keyring
     server_secrets: ServerSecrets
     mac_keys: MacKeys
@@ -90,7 +92,7 @@ class Services:
         self.store.synchronise_clock()
         await self.freshness.poll()
         try:
-            await self.rotation.initialise()
+            await self.rings.initialise()
             await self.load_secrets()
         except KeyUnavailable as error:
             # The public keys are still published, so nobody rejects a valid token meanwhile; readiness says what is wrong.
@@ -141,14 +143,8 @@ def build_services(
     """
     ground = _ground(settings, store or Store(open_engines(parse_database_url(settings.database_url))))
     policy = RotationPolicy(settings.key_policy, settings.key_rotation_period)
-    rotation = Rotation(store=ground.store, custodians=ground.custodians, policy=policy)
-    keyring = Keyring(
-        store=ground.store,
-        clock=ground.store.clock,
-        custodians=ground.custodians,
-        policy=policy,
-        spare_core=_cores() > settings.workers,
-    )
+    rings = Rings(store=ground.store, custodians=ground.custodians, policy=policy, algorithms=settings.signing_algorithms)
+    keyring = _keyring(ground, policy)
     mac_keys = MacKeys()
     families = Families(
         mac_keys=mac_keys,
@@ -168,7 +164,8 @@ def build_services(
         store=ground.store,
         freshness=ground.freshness,
         feed=ground.feed,
-        rotation=rotation,
+        rings=rings,
+        burning=Burning(store=ground.store, custodians=ground.custodians, policy=policy),
         keyring=keyring,
         server_secrets=ServerSecrets(store=ground.store, key_encryption_keys=ground.key_encryption_keys),
         mac_keys=mac_keys,
@@ -206,6 +203,17 @@ def _with_people(ground: _Ground, argon2: Argon2Cost | None, guesses: GuessPolic
         registration=Registration(store=store, passwords=passwords, mode=settings.registration),
         administration=Administration(store=store, passwords=passwords, limits=limits, feed=feed),
         login=Login(store=store, passwords=passwords, limits=limits, sessions=sessions),
+    )
+
+
+def _keyring(ground: _Ground, policy: RotationPolicy) -> Keyring:
+    return Keyring(
+        store=ground.store,
+        clock=ground.store.clock,
+        custodians=ground.custodians,
+        policy=policy,
+        algorithms=ground.settings.signing_algorithms,
+        spare_core=_cores() > ground.settings.workers,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from shared import jose
 from shared import settings as read
 from shared.key_policy import KeyPolicy
 from shared.settings import Loaded, Setting, SettingsError
@@ -31,6 +32,13 @@ def _database_url(value: str) -> str:
     if not value.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
         raise ValueError("must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME")
     return value
+
+
+def _algorithms(value: str) -> tuple[str, ...]:
+    named = tuple(dict.fromkeys(read.words(value)))
+    if not named or not jose.ALGORITHMS.issuperset(named):
+        raise ValueError(f"must be one or more of {', '.join(sorted(jose.ALGORITHMS))}, the default one first")
+    return named
 
 
 _seconds = read.seconds
@@ -62,6 +70,13 @@ TABLE: Final = (
         "keys that seal private keys at rest: the first seals, all open; rotate by prepending",
         secret=True,
         default_text="SQLite: made in the data directory; PostgreSQL: must be given",
+    ),
+    Setting(
+        "SIGNING_ALGORITHMS",
+        _algorithms,
+        (jose.RS256,),
+        "signature algorithms, each with keys of its own; the first is for whatever asks for none. Ask for another one a "
+        "`KEY_PUBLISH_AHEAD` after it was added",
     ),
     Setting("ACCESS_TOKEN_LIFETIME", read.whole(1, 3600), 600, "life of an access token, seconds"),
     Setting("CONFIG", Path, None, "TOML file of resources, scopes, roles, clients and users to create where missing"),
@@ -111,6 +126,7 @@ class Settings:
     data_dir: Path
     database_url: str
     key_encryption_keys: tuple[str, ...] | None
+    signing_algorithms: tuple[str, ...]
     config: Path | None
     default_resource: str | None
     registration: str
@@ -179,6 +195,7 @@ def _checked(loaded: Loaded) -> Settings:
         data_dir=value["DATA_DIR"],
         database_url=value["DATABASE_URL"] or f"sqlite:///{value['DATA_DIR'] / 'auth_server.db'}",
         key_encryption_keys=value["KEY_ENCRYPTION_KEYS"],
+        signing_algorithms=value["SIGNING_ALGORITHMS"],
         config=value["CONFIG"],
         default_resource=value["DEFAULT_RESOURCE"],
         registration=value["REGISTRATION"] or ("open" if loopback else "closed"),

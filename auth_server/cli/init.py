@@ -46,7 +46,7 @@ async def _initialise(services: Services, files: dict[str, tuple[Path, bool]]) -
         upgrade(services.store.engines)
     before = {view.ring for view in await _rings(services)}
     services.store.synchronise_clock()
-    await services.rotation.initialise()
+    await services.rings.initialise()
     await services.load_secrets()
     if migrated:
         await services.store.run(lambda tx: record(tx, EventName.SERVER_INITIALISED, actor="operator"))

@@ -85,7 +85,8 @@ async def rotate(services: Services, given: argparse.Namespace) -> Answer:
         CommandFailed: it would not be safe, or somebody else was quicker.
     """
     try:
-        kid = await services.rotation.rotate_now(emergency=given.emergency)
+        rotation = services.rings.default if given.ring is None else services.rings.of(given.ring)
+        kid = await rotation.rotate_now(emergency=given.emergency)
     except RotationRefused as refusal:
         hint = () if given.emergency or "too recently" not in str(refusal) else (_EMERGENCY_HINT,)
         raise refused(str(refusal), *hint, error="rotation_refused") from refusal

@@ -13,7 +13,7 @@ def all_jobs(services: Services) -> list[Job]:
     """Return every job."""
     settings = services.settings
     return [
-        RotateKeys(rotation=services.rotation, keyring=services.keyring, timings=settings.key_policy),
+        RotateKeys(rings=services.rings, keyring=services.keyring, timings=settings.key_policy),
         FollowDirectory(services.freshness),
         FollowClock(services.store),
         FollowSecrets(services.load_secrets),

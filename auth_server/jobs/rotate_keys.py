@@ -1,4 +1,4 @@
-"""Brings the signing keys through their life, and this process's view of them up to date."""
+"""Brings the rings of signing keys through their life, and this process's view of them up to date."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 from auth_server.jobs.contract import Job
 from auth_server.keys.keyring import Keyring
-from auth_server.keys.rotation import Rotation
+from auth_server.keys.rings import Rings
 from shared.key_policy import KeyPolicy
 
 _LOG: Final = logging.getLogger(__name__)
@@ -22,16 +22,16 @@ class RotateKeys(Job):
 
     name: ClassVar[str] = "rotate_keys"
 
-    def __init__(self, *, rotation: Rotation, keyring: Keyring, timings: KeyPolicy) -> None:
+    def __init__(self, *, rings: Rings, keyring: Keyring, timings: KeyPolicy) -> None:
         self.interval = min(_INTERVAL, timings.sign_lease / _PER_LEASE)
         self.spread = self.interval * _SPREAD
-        self._rotation = rotation
+        self._rings = rings
         self._keyring = keyring
         self._warned: tuple[str, ...] = ()
 
     async def run(self) -> None:
         try:
-            await self._rotation.tick()
+            await self._rings.tick()
         finally:
             # Whatever became of the rotation: without a young view this process stops signing.
             await self._keyring.refresh()

@@ -10,18 +10,22 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
 
 from auth_server.clock import DatabaseClock
 from auth_server.keys import jws
 from auth_server.keys.bounded_threads import BoundedThreads
 from auth_server.keys.custodians.contract import Custodian, Signer
-from auth_server.keys.lifecycle import RotationPolicy, is_overdue
+from auth_server.keys.lifecycle import RotationPolicy, is_overdue, signs_from_ms
 from auth_server.keys.published import PublishedKeys, publish
 from auth_server.keys.turns import Turns
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.store.signing_keys import KeyState, RingView, SigningKey
 from auth_server.store.store import Store
-from shared.jose import RS256
+from shared.jose import ED25519, ES256, PS256, RS256
+
+EVERY_ALGORITHM: Final = (RS256, PS256, ES256, ED25519)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class _View:
     rings: tuple[RingView, ...]
     published: PublishedKeys
     active: Mapping[str, _ActiveKey]
+    default_alg: str
     faults: tuple[str, ...]
 
 
@@ -57,6 +62,7 @@ class Keyring:
     Args:
         spare_core: a core is free beside the event loop's; then a thread signs what does not fit into a turn of the loop. A hop
             costs as much as a quarter of a signature, so without such a core it only takes time from the loop.
+        algorithms: those this process signs with, the default one first; keys of other rings are published, and never opened.
         custodian_threads: where signatures are waited for that another machine or a device makes.
     """
 
@@ -67,6 +73,7 @@ class Keyring:
         clock: DatabaseClock,
         custodians: Mapping[str, Custodian],
         policy: RotationPolicy,
+        algorithms: Sequence[str] = EVERY_ALGORITHM,
         spare_core: bool = True,
         custodian_threads: BoundedThreads | None = None,
     ) -> None:
@@ -74,6 +81,7 @@ class Keyring:
         self._clock = clock
         self._custodians = custodians
         self._policy = policy
+        self._algorithms = tuple(algorithms)
         self._view: _View | None = None
         self._signers: dict[str, Signer] = {}
         self._turns = Turns()
@@ -93,14 +101,15 @@ class Keyring:
             # Before the question: the view is as old as that, however long the answer took.
             asked_at = self._clock.monotonic()
             rings = tuple(await self._store.read(lambda tx: tx.signing_keys.views()))
-            faults = await self._open_signers([key for ring in rings for key in (ring.active, ring.pending) if key is not None])
+            ours = [ring for ring in rings if ring.alg in self._algorithms]
+            faults = await self._open_signers([key for ring in ours for key in (ring.active, ring.pending) if key is not None])
             published = publish(rings)
             before = self._view
             if before is not None and before.published.etag == published.etag:
                 published = before.published
-            self._view = _View(asked_at, rings, published, self._active_keys(rings), faults)
+            self._view = _View(asked_at, rings, published, self._active_keys(rings), self._default_alg(rings), faults)
 
-    async def sign(self, claims: Mapping[str, object], typ: str, alg: str = RS256) -> str:
+    async def sign(self, claims: Mapping[str, object], typ: str, alg: str | None = None) -> str:
         """Return a compact JWS of claims under the active key.
 
         The caller's `iat` was read before this call, and the lease is checked within it: no token is younger than the lease under
@@ -109,6 +118,7 @@ class Keyring:
         Args:
             claims: the payload; `iat` and `exp` in database time.
             typ: the header's `typ`, such as `at+jwt`.
+            alg: the algorithm that is asked for, and no other; None for the default one.
 
         Raises:
             KeyUnavailable: no view younger than W_sign, no active key for `alg` that opens, a wall clock that is off by more
@@ -128,7 +138,7 @@ class Keyring:
             return jws.compact(signed, key.signer.sign(signed))
         return jws.compact(signed, await asyncio.get_running_loop().run_in_executor(thread, key.signer.sign, signed))
 
-    async def sign_at(self, build: Callable[[int], Mapping[str, object]], typ: str, alg: str = RS256) -> str:
+    async def sign_at(self, build: Callable[[int], Mapping[str, object]], typ: str, alg: str | None = None) -> str:
         """Like `sign`, for claims that depend on the time: `build` is given `now` in seconds, read before the lease is checked."""
         return await self.sign(build(self._clock.now()), typ, alg)
 
@@ -153,7 +163,7 @@ class Keyring:
             raise KeyUnavailable("the view of the key ring is too old to publish")
         return view.published
 
-    def fault(self, alg: str = RS256) -> str | None:
+    def fault(self, alg: str | None = None) -> str | None:
         """Return why this process cannot sign now, for readiness; None when it can."""
         try:
             self._usable_key(alg)
@@ -180,7 +190,7 @@ class Keyring:
         self._view = None
         self._signers.clear()
 
-    async def _sign_elsewhere(self, claims: Mapping[str, object], typ: str, alg: str) -> str:
+    async def _sign_elsewhere(self, claims: Mapping[str, object], typ: str, alg: str | None) -> str:
         key, view = self._usable_key(alg), self._view
         signed = jws.signing_input(key.header(typ), claims)
         signature = await self._custodian_threads.run(key.signer.sign, signed)
@@ -193,13 +203,13 @@ class Keyring:
         is_young = view is not None and self._age(view) <= self._policy.timings.sign_lease
         return is_young and self._view is not None and key.kid in self._view.published.kids
 
-    def _usable_key(self, alg: str) -> _ActiveKey:
+    def _usable_key(self, alg: str | None) -> _ActiveKey:
         view = self._view
         if view is None:
             raise KeyUnavailable("the key ring was not read yet")
-        key = view.active.get(alg)
+        key = view.active.get(alg or view.default_alg)
         if key is None:
-            raise KeyUnavailable("; ".join(view.faults) or f"no active key for the algorithm {alg}")
+            raise KeyUnavailable(self._why_no_key(view, alg or view.default_alg))
         error = self._clock.wall_clock_error()
         if abs(error) > self._policy.timings.clock_error:
             raise KeyUnavailable(f"this machine's clock is {error:+.0f} s off the database's")
@@ -208,6 +218,22 @@ class Keyring:
         if age > self._policy.timings.sign_lease:
             raise KeyUnavailable(f"the view of the key ring is {age:.0f} s old")
         return key
+
+    def _why_no_key(self, view: _View, alg: str) -> str:
+        if alg not in self._algorithms:
+            return f"this server is not configured to sign with {alg}"
+        ring = next((ring for ring in view.rings if ring.alg == alg), None)
+        starts = None if ring is None else signs_from_ms(ring, self._policy)
+        if starts is not None:
+            # Never another algorithm instead: who asks for one does so because its resource servers take no other.
+            at = datetime.fromtimestamp(starts / 1000, UTC).isoformat(timespec="seconds")
+            return f"the first key for {alg} has to be known everywhere before it signs, which is from {at} on"
+        return "; ".join(view.faults) or f"no active key for the algorithm {alg}"
+
+    def _default_alg(self, rings: Sequence[RingView]) -> str:
+        # A default that was exchanged takes over when its first key may sign. One that signs already never falls back to another.
+        signing = {ring.alg for ring in rings if ring.active is not None}
+        return next((alg for alg in self._algorithms if alg in signing), self._algorithms[0])
 
     def _age(self, view: _View) -> float:
         return self._clock.monotonic() - view.asked_at

@@ -78,17 +78,6 @@ class Rings:
             raise troubles[0]
         return done
 
-    async def rotation_of(self, kid: str) -> Rotation | None:
-        """Return the rotation of the ring a key is on; None when there is no such key.
-
-        Raises:
-            StoreUnavailable: the database did not answer.
-        """
-        key = await self._store.read(lambda tx: tx.signing_keys.find(kid))
-        if key is None:
-            return None
-        return self._configured.get(key.ring) or self._rotation(key.ring, key.alg)
-
     def of(self, ring: str) -> Rotation:
         """Return the rotation of a ring that this process is configured for.
 

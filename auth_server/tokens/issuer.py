@@ -23,11 +23,14 @@ from shared import jose, scope
 class Signer(Protocol):
     """What signs: the time in the claims is read before the check that this replica may still sign."""
 
-    async def sign_at(self, build: Callable[[int], Mapping[str, object]], typ: str) -> str:
+    async def sign_at(self, build: Callable[[int], Mapping[str, object]], typ: str, alg: str | None = None) -> str:
         """Return the compact JWS of the claims that `build` makes from the time, seconds since the epoch.
 
+        Args:
+            alg: the algorithm that is asked for, and no other; None for the server's default.
+
         Raises:
-            KeyUnavailable: this replica may not sign now.
+            KeyUnavailable: this replica may not sign now, or not with this algorithm.
         """
 
 
@@ -104,4 +107,6 @@ class TokenIssuer:
                 authorization, issuer=self._issuer, issued_at=issued_at, lifetime=lifetime, token_id=secrets.token_urlsafe(16)
             )
 
-        return TokenAnswer(await self._signer.sign_at(build, jose.ACCESS_TOKEN_TYPE), lifetime, authorization.scope)
+        # The resource's word counts first: its servers refuse every other algorithm.
+        alg = authorization.resource.signing_alg or authorization.client.signing_alg
+        return TokenAnswer(await self._signer.sign_at(build, jose.ACCESS_TOKEN_TYPE, alg), lifetime, authorization.scope)

@@ -42,6 +42,7 @@ class Replica:
         ring: str = "default",
     ) -> None:
         self.alg = alg
+        self.ring_name = ring
         self.policy = policy
         self.clock = clock or database.clock
         self.store = database.store(self.clock)
@@ -66,8 +67,8 @@ class Replica:
         return await self.keyring.sign({"sub": "alice", "iat": self.clock.now(), **claims}, "at+jwt", self.alg)
 
     def ring(self) -> RingView:
-        """Return the default ring as the database has it."""
-        view = self.store.read_blocking(lambda tx: tx.signing_keys.view("default"))
+        """Return its ring as the database has it."""
+        view = self.store.read_blocking(lambda tx: tx.signing_keys.view(self.ring_name))
         assert view is not None
         return view
 

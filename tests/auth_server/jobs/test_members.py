@@ -9,9 +9,11 @@ from sqlalchemy import text
 
 from auth_server.jobs.purge_expired import SLICE, PurgeExpired, all_purges
 from auth_server.jobs.rotate_keys import RotateKeys
+from auth_server.keys.rings import Rings
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.protocol.refresh import RefreshPolicy
 from auth_server.store.store import Store
+from shared.jose import ED25519
 from shared.key_policy import KeyPolicy
 from shared.revocation import RevocationEntry, RevocationKind
 from tests.support.clock import FakeClock
@@ -22,18 +24,19 @@ REFRESH = RefreshPolicy()
 
 
 def a_rotate_keys(replica: Replica, timings: KeyPolicy = POLICY.timings) -> RotateKeys:
-    return RotateKeys(rotation=replica.rotation, keyring=replica.keyring, timings=timings)
+    rings = Rings(store=replica.store, custodians=replica.custodians, policy=replica.policy, algorithms=[replica.alg])
+    return RotateKeys(rings=rings, keyring=replica.keyring, timings=timings)
 
 
 @pytest.mark.parametrize("sign_lease, interval", [(60, 10), (600, 10), (3, 0.5)])
 def test_the_ring_is_read_several_times_within_a_lease(database: Database, sign_lease: float, interval: float) -> None:
-    job = a_rotate_keys(Replica(database), replace(POLICY.timings, sign_lease=sign_lease))
+    job = a_rotate_keys(Replica(database, ring=ED25519), replace(POLICY.timings, sign_lease=sign_lease))
 
     assert (job.interval, job.spread) == (interval, pytest.approx(0.3 * interval))
 
 
 async def test_keys_rotate_and_the_view_follows(database: Database, clock: FakeClock) -> None:
-    replica = await Replica(database).start()
+    replica = await Replica(database, ring=ED25519).start()
     standby = replica.pending().kid
     clock.advance(POLICY.rotation_period)
 
@@ -47,10 +50,10 @@ async def test_keys_rotate_and_the_view_follows(database: Database, clock: FakeC
 async def test_a_rotation_that_fails_does_not_keep_the_view_from_being_read(
     database: Database, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    replica = await Replica(database).start()
+    replica = await Replica(database, ring=ED25519).start()
     database.execute("UPDATE signing_key SET kek_id = 'lost' WHERE state = 'pending'")
     clock.advance(POLICY.rotation_period)
-    fresh = Replica(database)
+    fresh = Replica(database, ring=ED25519)
     job = a_rotate_keys(fresh)
 
     for _ in range(3):
