@@ -16,7 +16,9 @@ import pytest
 
 import auth_server
 from tests.support.auth_app import NOTES, PASSWORDS, SECRETS, Issuer, basic, running
+from tests.support.builders import a_resource
 from tests.support.databases import Database
+from tests.support.keys import claims_of
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 APP = {"Authorization": basic("app", SECRETS["app"])}
@@ -244,11 +246,17 @@ async def test_what_was_signed_and_not_stored_is_not_sent(any_issuer: Issuer, ta
     assert any_issuer.rows("refresh_family") == []
 
 
-async def test_a_token_lives_no_longer_than_its_resource_allows(issuer_database: Database, tmp_path: Path) -> None:
-    async with running(issuer_database, tmp_path, {"ACCESS_TOKEN_LIFETIME": "300"}) as issuer:
-        answer: dict[str, Any] = (await issuer.token(grant_type="client_credentials", resource=NOTES)).json()
+@pytest.mark.parametrize("servers, resources, lives", [(300, None, 300), (600, 60, 60), (60, 600, 60)])
+async def test_a_token_lives_no_longer_than_its_server_and_its_resource_allow(
+    issuer_database: Database, tmp_path: Path, servers: int, resources: int | None, lives: int
+) -> None:
+    async with running(issuer_database, tmp_path, {"ACCESS_TOKEN_LIFETIME": str(servers)}) as issuer:
+        await issuer.services.resources.delete(NOTES)
+        await issuer.services.resources.create(a_resource(access_token_lifetime=resources))
+        answer: dict[str, Any] = (await issuer.token(grant_type="client_credentials")).json()
 
-    assert answer["expires_in"] == 300
+    claims = claims_of(answer["access_token"])
+    assert answer["expires_in"] == claims["exp"] - claims["iat"] == lives
 
 
 def test_no_statement_is_made_of_text() -> None:
