@@ -23,6 +23,7 @@ from auth_server.audit.events import EventName
 from auth_server.keys.custodians.contract import Custodian
 from auth_server.keys.intents import Intent, carry_out
 from auth_server.keys.lifecycle import RotationPolicy, is_seasoned
+from auth_server.keys.rollback import HOW_TO_GO_ON, RollbackWatch
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.revocation.feed import Feed
 from auth_server.store.signing_keys import KeyState, RingView, SigningKey
@@ -104,12 +105,14 @@ class Burning:
         custodians: Mapping[str, Custodian],
         policy: RotationPolicy,
         custodian: str = "local",
+        watch: RollbackWatch | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store = store
         self._custodians = custodians
         self._policy = policy
         self._custodian = custodian
+        self._watch = watch or RollbackWatch(store)
         self._feed = Feed(policy.timings)
         self._sleep = sleep
 
@@ -130,10 +133,12 @@ class Burning:
             tell: is called with each stage as it is reached, and every second of a wait.
 
         Raises:
-            BurnRefused: there is no such key, or `planned` and the standby is younger than N.
+            BurnRefused: there is no such key, `planned` and the standby is younger than N, or the database was rolled back.
             KeyUnavailable: the standby that would have to sign does not open, or cannot be made; nothing was burned.
             StoreUnavailable: the database did not answer.
         """
+        if halt := await self._watch.halted():
+            raise BurnRefused(f"{halt}; {HOW_TO_GO_ON} first")
         if planned:
             await self._step_aside(kid, actor, tell)
         for _ in range(_ATTEMPTS):

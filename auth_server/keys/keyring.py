@@ -18,9 +18,11 @@ from auth_server.keys import jws
 from auth_server.keys.bounded_threads import BoundedThreads
 from auth_server.keys.custodians.contract import Custodian, Signer
 from auth_server.keys.lifecycle import RotationPolicy, is_overdue, signs_from_ms
-from auth_server.keys.published import PublishedKeys, publish
+from auth_server.keys.published import PublishedKeys, publish, republish
+from auth_server.keys.rollback import HOW_TO_GO_ON, RollbackWatch
 from auth_server.keys.turns import Turns
 from auth_server.protocol.errors import KeyUnavailable
+from auth_server.store.key_incidents import Halt
 from auth_server.store.signing_keys import KeyState, RingView, SigningKey
 from auth_server.store.store import Store
 from shared.jose import ED25519, ES256, PS256, RS256
@@ -46,11 +48,15 @@ class _ActiveKey:
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """All of one reading; replaced whole, never changed."""
+    """All of one reading; replaced whole, never changed.
+
+    `published` is None when the database is known to be older than what was published, and what that was is not known here.
+    """
 
     asked_at: float
     rings: tuple[RingView, ...]
-    published: PublishedKeys
+    halt: Halt | None
+    published: PublishedKeys | None
     active: Mapping[str, _ActiveKey]
     default_alg: str
     faults: tuple[str, ...]
@@ -64,6 +70,7 @@ class Keyring:
             costs as much as a quarter of a signature, so without such a core it only takes time from the loop.
         algorithms: those this process signs with, the default one first; keys of other rings are published, and never opened.
         custodian_threads: where signatures are waited for that another machine or a device makes.
+        watch: notices that the database was rolled back, and remembers what is published.
     """
 
     def __init__(
@@ -76,11 +83,13 @@ class Keyring:
         algorithms: Sequence[str] = EVERY_ALGORITHM,
         spare_core: bool = True,
         custodian_threads: BoundedThreads | None = None,
+        watch: RollbackWatch | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._custodians = custodians
         self._policy = policy
+        self._watch = watch or RollbackWatch(store)
         self._algorithms = tuple(algorithms)
         self._view: _View | None = None
         self._signers: dict[str, Signer] = {}
@@ -100,14 +109,12 @@ class Keyring:
         async with self._refreshing:
             # Before the question: the view is as old as that, however long the answer took.
             asked_at = self._clock.monotonic()
-            rings = tuple(await self._store.read(lambda tx: tx.signing_keys.views()))
+            await self._watch.halted()
+            rings, halt = await self._store.read(lambda tx: (tuple(tx.signing_keys.views()), tx.key_incidents.halt()))
             ours = [ring for ring in rings if ring.alg in self._algorithms]
             faults = await self._open_signers([key for ring in ours for key in (ring.active, ring.pending) if key is not None])
-            published = publish(rings)
-            before = self._view
-            if before is not None and before.published.etag == published.etag:
-                published = before.published
-            self._view = _View(asked_at, rings, published, self._active_keys(rings), self._default_alg(rings), faults)
+            published = await self._publish(rings, halt)
+            self._view = _View(asked_at, rings, halt, published, self._active_keys(rings), self._default_alg(rings), faults)
 
     async def sign(self, claims: Mapping[str, object], typ: str, alg: str | None = None) -> str:
         """Return a compact JWS of claims under the active key.
@@ -161,6 +168,8 @@ class Keyring:
         view = self._view
         if view is None or self._age(view) > self._policy.timings.view_lease:
             raise KeyUnavailable("the view of the key ring is too old to publish")
+        if view.published is None:
+            raise KeyUnavailable(f"{_halted(view.halt)}, and what was published is not known here")
         return view.published
 
     def fault(self, alg: str | None = None) -> str | None:
@@ -201,12 +210,28 @@ class Keyring:
 
     def _is_leased(self, key: _ActiveKey, view: _View | None) -> bool:
         is_young = view is not None and self._age(view) <= self._policy.timings.sign_lease
-        return is_young and self._view is not None and key.kid in self._view.published.kids
+        now = self._view
+        return is_young and now is not None and now.published is not None and key.kid in now.published.kids
+
+    async def _publish(self, rings: Sequence[RingView], halt: Halt | None) -> PublishedKeys | None:
+        """Return the key set to serve; it is in the journal before anybody sees it."""
+        published = publish(rings)
+        if halt is not None and halt.reason is not None:
+            last = await self._watch.last_published()
+            if last is None:
+                return None
+            if last.epoch > published.epoch or last.revoked - set(published.revoked):
+                return republish(last, rings)
+        await self._watch.remember(published.body)
+        before = None if self._view is None else self._view.published
+        return before if before is not None and before.etag == published.etag else published
 
     def _usable_key(self, alg: str | None) -> _ActiveKey:
         view = self._view
         if view is None:
             raise KeyUnavailable("the key ring was not read yet")
+        if view.halt is not None:
+            self._check_halt(view.halt)
         key = view.active.get(alg or view.default_alg)
         if key is None:
             raise KeyUnavailable(self._why_no_key(view, alg or view.default_alg))
@@ -218,6 +243,13 @@ class Keyring:
         if age > self._policy.timings.sign_lease:
             raise KeyUnavailable(f"the view of the key ring is {age:.0f} s old")
         return key
+
+    def _check_halt(self, halt: Halt) -> None:
+        if halt.reason is not None:
+            raise KeyUnavailable(f"{_halted(halt)}; {HOW_TO_GO_ON}")
+        left_ms = 0 if halt.signs_from is None else halt.signs_from - self._clock.now_ms()
+        if left_ms > 0:
+            raise KeyUnavailable(f"the restored key is published, and signs in {left_ms // 1000 + 1} s")
 
     def _why_no_key(self, view: _View, alg: str) -> str:
         if alg not in self._algorithms:
@@ -267,3 +299,7 @@ class Keyring:
                         kept if kept and kept.kid == key.kid else _ActiveKey(key.kid, key.alg, self._signers[key.kid])
                     )
         return active
+
+
+def _halted(halt: Halt | None) -> str:
+    return "signing is halted" if halt is None or halt.reason is None else halt.reason

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from auth_server.keys.journal import Journaled
 from auth_server.keys.lifecycle import PUBLISHED
 from auth_server.store.signing_keys import KeyState, RingView, SigningKey
 from shared import base64url
@@ -37,6 +38,20 @@ def publish(views: Sequence[RingView]) -> PublishedKeys:
     published = [_public(key) for key in keys if key.state in PUBLISHED]
     revoked = tuple(sorted(key.kid for key in keys if key.state is KeyState.COMPROMISED))
     epoch = max((view.epoch for view in views), default=0)
+    return _set_of(published, epoch, revoked)
+
+
+def republish(last: Journaled, views: Sequence[RingView]) -> PublishedKeys:
+    """Return the key set that was published last, less what is known to be dead: what to serve from a database that is older.
+
+    Every resource server holds this one already, so nothing valid is rejected and no burn is undone.
+    """
+    dead = last.revoked | {key.kid for view in views for key in view.keys if key.state is KeyState.COMPROMISED}
+    published = [dict(key) for kid, key in last.keys.items() if kid not in dead]
+    return _set_of(published, last.epoch, tuple(sorted(dead)))
+
+
+def _set_of(published: list[dict[str, str]], epoch: int, revoked: tuple[str, ...]) -> PublishedKeys:
     document = {"keys": published, "epoch": epoch, "revoked": list(revoked)}
     body = json.dumps(document, separators=(",", ":")).encode("ascii")
     etag = f'"{base64url.encode(hashlib.sha256(body).digest()[:18])}"'

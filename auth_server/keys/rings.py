@@ -10,6 +10,7 @@ from typing import Final
 
 from auth_server.keys.custodians.contract import Custodian
 from auth_server.keys.lifecycle import RotationPolicy, Step
+from auth_server.keys.rollback import RollbackWatch
 from auth_server.keys.rotation import Rotation, RotationRefused
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.store.signing_keys import RingView
@@ -35,11 +36,13 @@ class Rings:
         policy: RotationPolicy,
         algorithms: Sequence[str] = DEFAULT_ALGORITHMS,
         custodian: str = "local",
+        watch: RollbackWatch | None = None,
     ) -> None:
         self._store = store
         self._custodians = custodians
         self._policy = policy
         self._custodian = custodian
+        self._watch = watch or RollbackWatch(store)
         self._configured = {alg: self._rotation(alg, alg) for alg in algorithms}
 
     @property
@@ -94,5 +97,11 @@ class Rings:
 
     def _rotation(self, ring: str, alg: str) -> Rotation:
         return Rotation(
-            store=self._store, custodians=self._custodians, policy=self._policy, ring=ring, alg=alg, custodian=self._custodian
+            store=self._store,
+            custodians=self._custodians,
+            policy=self._policy,
+            ring=ring,
+            alg=alg,
+            custodian=self._custodian,
+            watch=self._watch,
         )

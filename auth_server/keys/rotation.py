@@ -23,6 +23,7 @@ from auth_server.keys.lifecycle import (
     is_seasoned,
     must_say_wanted,
 )
+from auth_server.keys.rollback import HOW_TO_GO_ON, RollbackWatch
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.store.signing_keys import NewKey, RingView, SigningKey
 from auth_server.store.store import Store
@@ -69,6 +70,7 @@ class Rotation:
         ring: str = DEFAULT_RING,
         alg: str = RS256,
         custodian: str = "local",
+        watch: RollbackWatch | None = None,
     ) -> None:
         self._store = store
         self._custodians = custodians
@@ -76,6 +78,7 @@ class Rotation:
         self._ring = ring
         self._alg = alg
         self._custodian = custodian
+        self._watch = watch or RollbackWatch(store)
 
     async def initialise(self) -> list[Step]:
         """Make the ring unless it is there, then do what is due; return what this process itself did.
@@ -86,7 +89,7 @@ class Rotation:
             KeyUnavailable: the custodian cannot make keys.
             StoreUnavailable: the database did not answer.
         """
-        if await self._read() is None:
+        if await self._read() is None and not await self._watch.halted():
             await self._check_key_encryption_keys()
             key = await self._generate(self._alg)
             await self._change(_Change(StepKind.CREATE_STANDBY, (key.kid,), 0), lambda tx: tx.signing_keys.start_ring(key))
@@ -116,6 +119,9 @@ class Rotation:
 
     async def _do(self, due_on: Callable[[RingView, int, RotationPolicy], list[Step]]) -> list[Step]:
         done: list[Step] = []
+        # A change would raise the epoch of a database that lost commits above what was published, and so hide the loss.
+        if await self._watch.halted():
+            return done
         for _ in StepKind:
             view = await self._read()
             steps = [] if view is None else due_on(view, view.now_ms, self._policy)
@@ -139,6 +145,8 @@ class Rotation:
             KeyUnavailable: the standby does not open.
             StoreUnavailable: the database did not answer.
         """
+        if reason := await self._watch.halted():
+            raise RotationRefused(f"{reason}; {HOW_TO_GO_ON}")
         view = await self._read()
         if view is None or view.pending is None:
             raise RotationRefused("there is no standby yet; the server makes one within seconds")
