@@ -34,6 +34,9 @@ from auth_server.store.revocations import Revocations
 from auth_server.store.transaction import Transaction
 
 MAX_GROUP: Final = 64
+# How long a group waits for more units behind a group of several. On a core that signs as well, units come one by one as their
+# signatures are made; without this nearly each had a commit to itself, and a rotation cost a third more.
+PATIENCE_SECONDS: Final = 0.003
 MAX_WAITING: Final = 2_000
 MAX_ATTEMPTS: Final = 4
 # serialization_failure, deadlock_detected, lock_not_available (PostgreSQL).
@@ -61,6 +64,7 @@ class Writer:
         self._waiting: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._gate = threading.Lock()
+        self._patience = 0.0
         self._closed = False
 
     def submit(self, unit: Unit) -> None:
@@ -97,11 +101,17 @@ class Writer:
     def _take_group(self) -> tuple[list[Unit], bool]:
         group: list[Unit] = []
         unit = self._waiting.get()
+        waits_until = time.monotonic() + self._patience
         while unit is not None:
             group.append(unit)
-            if len(group) == MAX_GROUP or self._waiting.empty():
+            if len(group) == MAX_GROUP:
                 return group, False
-            unit = self._waiting.get()
+            try:
+                unit = self._waiting.get(timeout=max(0.0, waits_until - time.monotonic()))
+            except queue.Empty:
+                # Where several came together, more are on their way; whoever is alone never waits for company.
+                self._patience = PATIENCE_SECONDS if len(group) > 1 else 0.0
+                return group, False
         return group, True
 
     def _settle(self, group: list[Unit]) -> None:
