@@ -106,6 +106,8 @@ class Administration:
             _found(tx, sub)
             return False
         ended = tx.sessions.end_all(sub, "account_disabled")
+        # Also those that outlive sessions: enabling the account again must not bring back what a thief may hold.
+        tx.refresh_tokens.revoke_of_subject(sub, "account_disabled")
         self._feed.revoke_subject(tx, sub)
         record(tx, EventName.ACCOUNT_DISABLED, actor=actor, sub=sub, detail={"reason": reason, "sessions_ended": len(ended)})
         return True
@@ -126,6 +128,7 @@ class Administration:
             raise UnknownAccount(sub)
         tx.credentials.set_digest(sub, digest)
         ended = tx.sessions.end_all(sub, "password_changed", keep_sid=keep_sid)
+        tx.refresh_tokens.revoke_of_subject(sub, "password_changed", keep_sid=keep_sid)
         # One entry for the person instead of one for each session: it also ends tokens that belong to no session.
         self._feed.revoke_subject(tx, sub)
         record(tx, EventName.PASSWORD_CHANGED, facts=facts, actor=actor, sub=sub, detail={"sessions_ended": len(ended)})

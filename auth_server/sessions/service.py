@@ -126,6 +126,7 @@ class Sessions:
     def _leave_behind(
         self, tx: Transaction, sid: str, sub: str, reason: str, actor: str | None, facts: RequestFacts | None
     ) -> None:
+        tx.refresh_tokens.revoke_of_session(sid, reason)
         self._feed.revoke_session(tx, sid)
         record(tx, EventName.SESSION_ENDED, facts=facts, actor=actor, sub=sub, sid=sid, detail={"reason": reason})
 

@@ -99,7 +99,6 @@ async def test_f06_after_a_change_of_the_password(issuer: Issuer) -> None:
     _assert_refused(await issuer.refresh(token, "first-party"))
 
 
-@pytest.mark.xfail(strict=True, reason="a change of the password ends sessions, not yet the families that outlive them")
 async def test_f06_after_a_change_of_the_password_nothing_goes_on_offline(issuer: Issuer) -> None:
     token = (await issuer.login(scope="notes:read offline_access")).json()["refresh_token"]
     await issuer.services.administration.set_password(await issuer.sub(), "velvet-Harbour-trumpet-quasar-5561")
@@ -107,7 +106,6 @@ async def test_f06_after_a_change_of_the_password_nothing_goes_on_offline(issuer
     _assert_refused(await issuer.refresh(token, "first-party"))
 
 
-@pytest.mark.xfail(strict=True, reason="disabling an account does not yet end the families that outlive its sessions")
 async def test_f06_what_ended_with_an_account_stays_ended_when_it_is_enabled_again(issuer: Issuer) -> None:
     tokens = [(await issuer.login(scope=scope)).json()["refresh_token"] for scope in ("notes:read", "notes:read offline_access")]
     await issuer.services.administration.disable(await issuer.sub(), "stolen")
