@@ -8,9 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from auth_server.keys.custodians.aws_kms import AwsKmsAccess
+from auth_server.keys.custodians.pkcs11 import Pkcs11Access
 from auth_server.store.store import Store
 from tests.support.clock import FakeClock
 from tests.support.databases import Database, PostgresCluster, SqliteTemplate, find_postgres, skip_or_fail
+from tests.support.hsm import an_hsm, find_softhsm
+from tests.support.kms import a_kms
+
+# No test judges time: a busy machine would fail a law that holds. What must be quick is measured by `make bench`.
+settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("laws")
 
 
 @pytest.fixture(scope="session")
@@ -71,3 +79,24 @@ def store(database: Database) -> Store:
 def any_store(any_database: Database) -> Store:
     """A store on SQLite, then on PostgreSQL, on the virtual clock."""
     return any_database.store()
+
+
+@pytest.fixture(scope="session")
+def hsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pkcs11Access]:
+    """A token in SoftHSM; skips, or fails with REQUIRE_ALL=1, where SoftHSM or the binding is not installed."""
+    module = find_softhsm()
+    if module is None:
+        skip_or_fail("SoftHSM 2 (softhsm2-util, libsofthsm2.so) was not found")
+    if find_spec("pkcs11") is None:
+        skip_or_fail("the package python-pkcs11 is not installed")
+    with an_hsm(module, tmp_path_factory.mktemp("hsm")) as access:
+        yield access
+
+
+@pytest.fixture
+def kms() -> Iterator[AwsKmsAccess]:
+    """An empty AWS KMS in this process; skips, or fails with REQUIRE_ALL=1, where moto or boto3 is not installed."""
+    if find_spec("moto") is None or find_spec("boto3") is None:
+        skip_or_fail("the packages moto and boto3 are not installed")
+    with a_kms() as access:
+        yield access
