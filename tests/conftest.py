@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from auth_server.keys.custodians.aws_kms import AwsKmsAccess
 from auth_server.keys.custodians.pkcs11 import Pkcs11Access
