@@ -47,10 +47,12 @@ class VerifiedTokens:
 
     def add(self, digest: bytes, token: VerifiedToken, keys_generation: int) -> None:
         """Remember a token that was verified under these keys."""
+        if not self._half:
+            return
         if keys_generation != self._keys_generation or len(self._young) >= self._half:
             self._turn(keys_generation)
         # Without the lock: one store into a dict is atomic, and an entry that lands in a dict just retired is merely forgotten early.
-        if keys_generation == self._keys_generation and self._half:
+        if keys_generation == self._keys_generation:
             self._young[digest] = token
 
     def _turn(self, keys_generation: int) -> None:
