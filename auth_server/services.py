@@ -172,8 +172,8 @@ def build_services(
         families=families,
         refresh_policy=_refresh_policy(settings),
         token_issuer=issuer,
-        clients=Clients(ground.store, ground.freshness, ground.feed),
-        resources=Resources(ground.store, ground.freshness),
+        clients=Clients(ground.store, ground.freshness, ground.feed, settings.signing_algorithms),
+        resources=Resources(ground.store, ground.freshness, settings.signing_algorithms),
         health=Health(ground.store, keyring),
         metrics=_metrics(ground.store),
     )

@@ -12,6 +12,7 @@ from auth_server.cli.client_words import described, details, notes_on, registrat
 from auth_server.cli.command import Answer, Command, CommandFailed, ExitCode, not_found, refused
 from auth_server.cli.inputs import add_if_missing, add_page_options, add_yes, confirm, read_secret, scopes_of
 from auth_server.cli.opened import over_services
+from auth_server.cli.signing_words import add_signing_alg
 from auth_server.clients.service import ROTATION_OVERLAP_SECONDS, RegistrationRefused
 from auth_server.protocol.client import Client
 from auth_server.protocol.secret import Secret
@@ -38,6 +39,7 @@ def _create_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scope", action="append", metavar="SCOPES", help="what it may ever be granted, separated by spaces")
     parser.add_argument("--default-resource", metavar="URL", help="the audience of requests that name none")
     _add_rotation(parser)
+    add_signing_alg(parser, "the resource's, else the server's")
     add_if_missing(parser)
 
 
@@ -61,6 +63,7 @@ async def _create(services: Services, given: argparse.Namespace) -> Answer:
         redirect_uris=tuple(given.redirect_uri),
         post_logout_redirect_uris=tuple(given.post_logout_redirect_uri),
         rotates_refresh_tokens=given.rotate_refresh_tokens,
+        signing_alg=given.signing_alg,
     )
     secret = read_secret(given.client_secret_file) if given.client_secret_file else None
     try:
@@ -113,6 +116,7 @@ def _update_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--remove-{word}", action="append", default=[], metavar=metavar)
     parser.add_argument("--default-resource", metavar="URL", help='"" for none')
     _add_rotation(parser)
+    add_signing_alg(parser, 'as it is; "" for none')
 
 
 async def _update(services: Services, given: argparse.Namespace) -> Answer:
@@ -133,6 +137,7 @@ async def _update(services: Services, given: argparse.Namespace) -> Answer:
             before.post_logout_redirect_uris, given.add_post_logout_redirect_uri, given.remove_post_logout_redirect_uri
         ),
         rotates_refresh_tokens=before.rotates_refresh_tokens if rotates is None else rotates,
+        signing_alg=before.signing_alg if given.signing_alg is None else given.signing_alg or None,
     )
     if after == before:
         return Answer(described(before) | {"changed": False}, f"client {before.client_id} is so already; nothing was changed")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from auth_server.cli.plain_text import fields, stamp, table, timestamp
+from auth_server.cli.signing_words import notes_on_algorithm
 from auth_server.clients.metadata import NOT_SERVED_YET, RegistrationRules
 from auth_server.endpoints.registry import registration_rules
 from auth_server.protocol.client import Client
@@ -31,6 +32,7 @@ def described(client: Client) -> dict[str, object]:
         "post_logout_redirect_uris": list(client.post_logout_redirect_uris),
         "default_resource": client.default_resource,
         "rotates_refresh_tokens": client.rotates,
+        "signing_alg": client.signing_alg,
         "secrets": [{"expires_at": _seconds(secret.expires_at)} for secret in client.secrets],
         "disabled": client.disabled,
         "created_at": _seconds(client.created_at or None),
@@ -69,6 +71,7 @@ def details(client: Client) -> str:
             ("after logout", " ".join(client.post_logout_redirect_uris)),
             ("default resource", client.default_resource or ""),
             ("refresh tokens", "rotate" if client.rotates else "do not rotate"),
+            ("signing algorithm", client.signing_alg or "the resource's, else the server's"),
             ("state", "disabled" if client.disabled else "enabled"),
             ("created", stamp(client.created_at * 1000)),
         ]
@@ -87,7 +90,7 @@ async def notes_on(services: Services, client: Client) -> tuple[str, ...]:
         notes.append(f"there is no resource {client.default_resource} yet")
     if not client.grants:
         notes.append("it has no grant yet: it cannot get tokens")
-    return tuple(notes)
+    return (*notes, *await notes_on_algorithm(services, client.signing_alg))
 
 
 def _seconds(at: int | None) -> str | None:

@@ -17,7 +17,7 @@ def _check(_given: argparse.Namespace) -> Answer:
     # Imported here: it knows the rules of clients and resources, and with them the database driver.
     from auth_server.cli.config_file import load_config
 
-    config = load_config(settings.config)
+    config = load_config(settings.config, settings.signing_algorithms)
     text = f"the settings are good, and so is {settings.config} ({config.summary()})"
     return Answer({"faults": [], "config": str(settings.config)}, text, settings.warnings)
 

@@ -61,6 +61,7 @@ RESOURCE: Final = {
     "first_party": Member(flag, True),
     "permissions": Member(words, ()),
     "access_token_lifetime": Member(whole),
+    "signing_alg": Member(text),
     "scopes": Member(lambda value: value, []),  # tables of their own, read by SCOPE
 }
 SCOPE: Final = {
@@ -84,6 +85,7 @@ CLIENT: Final = {
     "post_logout_redirect_uris": Member(words, ()),
     "default_resource": Member(text),
     "rotate_refresh_tokens": Member(flag),
+    "signing_alg": Member(text),
 }
 USER: Final = {
     "username": Member(text, required=True),

@@ -10,7 +10,7 @@ Several servers may start at once with one file: each creation is a single state
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from auth_server.cli.config_reader import ClientEntry, Config, UserEntry, read_c
 from auth_server.cli.parsing import did_you_mean
 from auth_server.clients.service import RegistrationRefused
 from auth_server.services import Services
+from shared import jose
 
 _LOG: Final = logging.getLogger("auth_server")
 
@@ -42,14 +43,17 @@ class Created:
     name: str
 
 
-def load_config(path: Path) -> Config:
+def load_config(path: Path, algorithms: Collection[str] = jose.ALGORITHMS) -> Config:
     """Read the file and the files it names.
+
+    Args:
+        algorithms: those the server signs with.
 
     Raises:
         ConfigRefused: with every fault at once.
     """
     faults: list[str] = []
-    config = read_config(path, faults)
+    config = read_config(path, faults, algorithms)
     if faults:
         raise ConfigRefused(path, faults)
     return config
@@ -62,7 +66,7 @@ async def apply_config(services: Services, path: Path) -> list[Created]:
         ConfigRefused: the file holds faults; nothing was created.
         StoreUnavailable: the database did not answer; what was created before stays, and the next start goes on.
     """
-    config = load_config(path)
+    config = load_config(path, services.settings.signing_algorithms)
     if faults := await _faults(services, config):
         raise ConfigRefused(path, faults)
     created: list[Created] = []

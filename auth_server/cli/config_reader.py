@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -65,8 +65,12 @@ class Config:
         return ", ".join(f"{kind}: {len(getattr(self, kind))}" for kind in KINDS)
 
 
-def read_config(path: Path, faults: list[str]) -> Config:
-    """Return what a file declares; what is wrong with it is added to `faults`, by place. Files are relative to the file's folder."""
+def read_config(path: Path, faults: list[str], algorithms: Collection[str]) -> Config:
+    """Return what a file declares; what is wrong with it is added to `faults`, by place. Files are relative to the file's folder.
+
+    Args:
+        algorithms: those the server signs with.
+    """
     document = _document(path, faults)
     unknown_members(document, "", dict.fromkeys(KINDS), faults)
     resources = read_tables(document.get("resources", []), "resources", config_fields.RESOURCE, faults)
@@ -82,9 +86,9 @@ def read_config(path: Path, faults: list[str]) -> Config:
         _refuse_twice([row[key] for row in rows], kind, key, faults)
     folder = path.parent
     return Config(
-        tuple(_resource(row, f"resources[{number}]", faults) for number, row in enumerate(resources)),
+        tuple(_resource(row, f"resources[{number}]", faults, algorithms) for number, row in enumerate(resources)),
         tuple(_role(row, f"roles[{number}]", faults) for number, row in enumerate(roles)),
-        tuple(_client(row, f"clients[{number}]", folder, faults) for number, row in enumerate(clients)),
+        tuple(_client(row, f"clients[{number}]", folder, faults, algorithms) for number, row in enumerate(clients)),
         tuple(_user(row, f"users[{number}]", folder, faults) for number, row in enumerate(users)),
     )
 
@@ -109,7 +113,7 @@ def _refuse_twice(names: Iterable[str], kind: str, key: str, faults: list[str]) 
             faults.append(f"{kind}[{number}].{key}: {name} is declared at {kind}[{seen[name]}] already")
 
 
-def _resource(row: dict[str, Any], place: str, faults: list[str]) -> Resource:
+def _resource(row: dict[str, Any], place: str, faults: list[str], algorithms: Collection[str]) -> Resource:
     scopes = read_tables(row["scopes"], f"{place}.scopes", config_fields.SCOPE, faults)
     _refuse_twice([scope["name"] for scope in scopes], f"{place}.scopes", "name", faults)
     resource = Resource(
@@ -119,8 +123,9 @@ def _resource(row: dict[str, Any], place: str, faults: list[str]) -> Resource:
         permissions=frozenset(row["permissions"]),
         first_party=row["first_party"],
         access_token_lifetime=row["access_token_lifetime"],
+        signing_alg=row["signing_alg"],
     )
-    _add(faults, place, resource_faults(resource) if resource.identifier else [])
+    _add(faults, place, resource_faults(resource, algorithms) if resource.identifier else [])
     return resource
 
 
@@ -130,7 +135,7 @@ def _role(row: dict[str, Any], place: str, faults: list[str]) -> Role:
     return role
 
 
-def _client(row: dict[str, Any], place: str, folder: Path, faults: list[str]) -> ClientEntry:
+def _client(row: dict[str, Any], place: str, folder: Path, faults: list[str], algorithms: Collection[str]) -> ClientEntry:
     client = Client(
         client_id=row["client_id"],
         name=row["name"] or row["client_id"],
@@ -141,8 +146,9 @@ def _client(row: dict[str, Any], place: str, folder: Path, faults: list[str]) ->
         redirect_uris=row["redirect_uris"],
         post_logout_redirect_uris=row["post_logout_redirect_uris"],
         rotates_refresh_tokens=row["rotate_refresh_tokens"],
+        signing_alg=row["signing_alg"],
     )
-    _add(faults, place, client_faults(client, registration_rules_of_operators()) if client.client_id else [])
+    _add(faults, place, client_faults(client, registration_rules_of_operators(), algorithms) if client.client_id else [])
     secret = _secret(row["secret_file"], f"{place}.secret_file", folder, faults)
     if secret is not None:
         if client.is_public:

@@ -20,7 +20,7 @@ from auth_server.store.signing_keys import RingView
 def _init(_given: argparse.Namespace) -> Answer:
     settings = load()
     if settings.config is not None:
-        load_config(settings.config)  # a fault in the file is told before anything is made
+        load_config(settings.config, settings.signing_algorithms)  # a fault in the file is told before anything is made
     expected = _files(settings)
     before = {path for path in expected.values() if path.exists()}
 

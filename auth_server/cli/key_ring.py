@@ -8,8 +8,8 @@ from typing import Final
 
 from auth_server.cli.command import Answer, refused
 from auth_server.cli.key_timeline import draw, in_order, next_due, short
-from auth_server.cli.plain_text import stamp, table, timestamp
-from auth_server.keys.lifecycle import RotationPolicy
+from auth_server.cli.plain_text import relative, stamp, table, timestamp
+from auth_server.keys.lifecycle import RotationPolicy, signs_from_ms
 from auth_server.keys.rotation import RotationRefused
 from auth_server.services import Services
 from auth_server.store.signing_keys import RingView, SigningKey
@@ -27,7 +27,8 @@ async def list_keys(services: Services, given: argparse.Namespace) -> Answer:
     policy = RotationPolicy(settings.key_policy, settings.key_rotation_period)
     views = await services.store.read(lambda tx: tx.signing_keys.views())
     every = await services.store.read(lambda tx: tx.signing_keys.every()) if given.all else []
-    rings = [(view, _keys_of(view, every)) for view in views]
+    # A ring that was closed, and whose last key is gone, is history.
+    rings = [(view, keys) for view in views if (keys := _keys_of(view, every))]
     document = {"rings": [_described_ring(view, keys, policy) for view, keys in rings]}
     if not rings:
         return Answer(document, "no keys yet: run auth-server init")
@@ -46,9 +47,16 @@ def _told_ring(view: RingView, keys: Sequence[SigningKey], policy: RotationPolic
         rows.append(
             (key.state.value, short(key.kid), stamp(key.published_at), signing_since, due.words(view.now_ms) if due else "-")
         )
-    head = f"ring {view.ring}  {view.alg}  epoch {view.epoch}"
+    head = f"ring {view.ring}  epoch {view.epoch}{_not_ready(view, policy)}"
     listed = table(("STATE", "KID", "PUBLISHED", "SIGNING SINCE", "DUE NEXT"), rows)
     return f"{head}\n\n{listed}\n\n{draw(view, policy)}\n\n{_LEGEND}"
+
+
+def _not_ready(view: RingView, policy: RotationPolicy) -> str:
+    starts = signs_from_ms(view, policy)
+    if starts is not None:
+        return f"  signs {'now' if starts <= view.now_ms else relative(starts, view.now_ms)}; until then {view.alg} is refused"
+    return "" if view.active is not None else "  closed: signs no more"
 
 
 def _described_ring(view: RingView, keys: Sequence[SigningKey], policy: RotationPolicy) -> dict[str, object]:
@@ -56,6 +64,8 @@ def _described_ring(view: RingView, keys: Sequence[SigningKey], policy: Rotation
         "ring": view.ring,
         "alg": view.alg,
         "epoch": view.epoch,
+        "signs": view.active is not None,
+        "signs_from": timestamp(signs_from_ms(view, policy)),
         "now": timestamp(view.now_ms),
         "keys": [_described(key, view, policy) for key in keys],
     }

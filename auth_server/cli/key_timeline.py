@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from auth_server.cli.plain_text import duration, relative
-from auth_server.keys.lifecycle import RotationPolicy
+from auth_server.keys.lifecycle import RotationPolicy, signs_from_ms
 from auth_server.store.signing_keys import KeyState, RingView, SigningKey
 
 _COLUMNS: Final = 60
@@ -39,9 +39,9 @@ def in_order(keys: Sequence[SigningKey]) -> list[SigningKey]:
 
 
 def hand_over_ms(view: RingView, policy: RotationPolicy) -> int | None:
-    """Return when the standby takes over: after N, and once the active key has signed for a rotation period. None without both."""
+    """Return when the standby takes over: after N, and once the active key, if there is one, has signed for a rotation period."""
     if view.active is None or view.pending is None:
-        return None
+        return signs_from_ms(view, policy)
     signing_since = view.active.activated_at or view.active.published_at
     return max(view.pending.published_at + policy.publish_ahead_ms, signing_since + policy.rotation_period_ms)
 

@@ -11,6 +11,7 @@ from auth_server.cli.inputs import add_if_missing, add_page_options, add_yes, co
 from auth_server.cli.opened import over_services
 from auth_server.cli.parsing import did_you_mean
 from auth_server.cli.plain_text import fields, table
+from auth_server.cli.signing_words import add_signing_alg, notes_on_algorithm
 from auth_server.protocol.resource import Resource, ResourceScope
 from auth_server.services import Services
 
@@ -29,6 +30,7 @@ def _create_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--permission", action="append", default=[], metavar="NAME", help="one more that its tokens may show")
     parser.add_argument("--no-first-party", action="store_true", help="not for people who sign in at POST /api/login")
     parser.add_argument("--access-token-lifetime", type=int, metavar="SECONDS", help="shorter than the server's own")
+    add_signing_alg(parser, "the client's, else the server's")
     add_if_missing(parser)
 
 
@@ -40,9 +42,11 @@ async def _create(services: Services, given: argparse.Namespace) -> Answer:
         permissions=frozenset(given.permission),
         first_party=not given.no_first_party,
         access_token_lifetime=given.access_token_lifetime,
+        signing_alg=given.signing_alg,
     )
     if await services.resources.create(resource):
-        return Answer(_described(resource) | {"created": True}, f"resource {resource.identifier} created")
+        notes = await notes_on_algorithm(services, resource.signing_alg)
+        return Answer(_described(resource) | {"created": True}, f"resource {resource.identifier} created", notes)
     if not given.if_missing:
         raise CommandFailed(ExitCode.EXISTS, "exists", f"resource {resource.identifier} exists already; nothing was changed")
     existing = await _found(services, resource.identifier)
@@ -82,11 +86,13 @@ async def _show(services: Services, given: argparse.Namespace) -> Answer:
             ("name", resource.name),
             ("first-party", "yes" if resource.first_party else "no"),
             ("token lifetime", lifetime),
+            ("signing algorithm", resource.signing_alg or "the client's, else the server's"),
             ("permissions told", " ".join(sorted(resource.visible_permissions)) or "none"),
         ]
     )
     rows = [(scope.name, scope.requires_permission or "-", scope.description) for scope in resource.scopes.values()]
-    return Answer(_described(resource), f"{about}\n\n{table(('SCOPE', 'REQUIRES', 'MEANING'), rows, empty='no scopes')}")
+    notes = await notes_on_algorithm(services, resource.signing_alg)
+    return Answer(_described(resource), f"{about}\n\n{table(('SCOPE', 'REQUIRES', 'MEANING'), rows, empty='no scopes')}", notes)
 
 
 async def _delete(services: Services, given: argparse.Namespace) -> Answer:
@@ -117,6 +123,7 @@ def _described(resource: Resource) -> dict[str, object]:
         "scopes": scopes,
         "permissions": sorted(resource.permissions),
         "access_token_lifetime": resource.access_token_lifetime,
+        "signing_alg": resource.signing_alg,
     }
 
 

@@ -17,7 +17,7 @@ from auth_server.telemetry.logging import configure
 def _serve(_given: argparse.Namespace) -> Answer:
     settings = load()
     if settings.config is not None:
-        load_config(settings.config)  # told in words before anything is opened
+        load_config(settings.config, settings.signing_algorithms)  # told in words before anything is opened
         configure(settings.log_level)
         carry_out(settings, _apply, migrated=False)
     try:

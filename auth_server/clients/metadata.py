@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from auth_server.protocol.client import FIRST_PARTY_CLIENT_ID, Client
+from auth_server.protocol.signing import signing_alg_fault
+from shared import jose
 from shared.scope import is_scope_token
 from shared.settings import is_loopback
 
@@ -33,8 +36,12 @@ class RegistrationRules:
     auth_methods: frozenset[str]
 
 
-def faults(client: Client, rules: RegistrationRules) -> list[str]:
-    """Return a sentence for each thing that is wrong with a registration."""
+def faults(client: Client, rules: RegistrationRules, algorithms: Collection[str] = jose.ALGORITHMS) -> list[str]:
+    """Return a sentence for each thing that is wrong with a registration.
+
+    Args:
+        algorithms: those the server signs with, as far as that is known.
+    """
     grant_types, auth_methods = rules.grant_types, rules.auth_methods
     found = []
     if not _CLIENT_ID.fullmatch(client.client_id):
@@ -52,8 +59,10 @@ def faults(client: Client, rules: RegistrationRules) -> list[str]:
         found.append("a public client cannot use client_credentials: it has nothing to prove itself with")
     if malformed := sorted(scope for scope in client.scope if not is_scope_token(scope)):
         found.append(f"malformed scope {', '.join(map(repr, malformed))}")
+    if (fault := signing_alg_fault(client.signing_alg, algorithms)) is not None:
+        found.append(fault)
     uris = (*client.redirect_uris, *client.post_logout_redirect_uris)
-    found += [f"redirect URI {uri!r} {fault}" for uri in uris if (fault := redirect_uri_fault(uri))]
+    found += [f"redirect URI {uri!r} {wrong}" for uri in uris if (wrong := redirect_uri_fault(uri))]
     return found
 
 

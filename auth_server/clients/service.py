@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -16,6 +16,7 @@ from auth_server.revocation.feed import Feed
 from auth_server.store.freshness import Freshness, Remembered
 from auth_server.store.store import Store
 from auth_server.store.transaction import Transaction
+from shared import jose
 
 # How long the old secret still works after a rotation, unless the operator says otherwise: time to deploy the new one.
 ROTATION_OVERLAP_SECONDS: Final = 24 * 3600
@@ -39,10 +40,15 @@ class RegistrationRefused(ValueError):
 
 
 class Clients:
-    """The clients of this issuer."""
+    """The clients of this issuer.
 
-    def __init__(self, store: Store, freshness: Freshness, feed: Feed) -> None:
+    Args:
+        algorithms: those this server signs with.
+    """
+
+    def __init__(self, store: Store, freshness: Freshness, feed: Feed, algorithms: Collection[str] = jose.ALGORITHMS) -> None:
         self._store = store
+        self._algorithms = algorithms
         self._feed = feed
         self._remembered: Remembered[str, Client | None] = Remembered(store, freshness, lambda tx, cid: tx.clients.find(cid))
 
@@ -73,7 +79,7 @@ class Clients:
         """
         made = None if client.is_public or given_secret else secrets.generate()
         secret = made or given_secret
-        _check(client, rules, given_secret)
+        self._check(client, rules, given_secret)
         stored = replace(client, secrets=(ClientSecret(secrets.digest(secret)),) if secret else ())
 
         def work(tx: Transaction) -> None:
@@ -91,7 +97,7 @@ class Clients:
         Raises:
             RegistrationRefused: it makes no sense.
         """
-        _check(client, rules, None)
+        self._check(client, rules, None)
 
         def work(tx: Transaction) -> bool:
             if not tx.clients.create(client):
@@ -108,7 +114,7 @@ class Clients:
         Raises:
             RegistrationRefused: it makes no sense.
         """
-        _check(client, rules, None)
+        self._check(client, rules, None)
 
         def work(tx: Transaction) -> bool:
             if not tx.clients.update(client):
@@ -168,15 +174,14 @@ class Clients:
         tx.change_directory()
         self._feed.revoke_client(tx, client_id)
 
-
-def _check(client: Client, rules: RegistrationRules, given_secret: Secret | None) -> None:
-    found = faults(client, rules)
-    if given_secret is not None:
-        if client.is_public:
-            found.append("a public client has no secret")
-        try:
-            secrets.check_given(given_secret)
-        except ValueError as error:
-            found.append(str(error))
-    if found:
-        raise RegistrationRefused(found)
+    def _check(self, client: Client, rules: RegistrationRules, given_secret: Secret | None) -> None:
+        found = faults(client, rules, self._algorithms)
+        if given_secret is not None:
+            if client.is_public:
+                found.append("a public client has no secret")
+            try:
+                secrets.check_given(given_secret)
+            except ValueError as error:
+                found.append(str(error))
+        if found:
+            raise RegistrationRefused(found)

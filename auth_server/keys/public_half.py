@@ -66,6 +66,20 @@ def public_jwk_of_der(alg: str, encoded: bytes) -> dict[str, str]:
         raise ValueError(f"this is no key for {alg}") from error
 
 
+def is_signed_by(public_jwk: Mapping[str, str], signing_input: bytes, signature: bytes) -> bool:
+    """Say whether a signature (RFC 7518 section 3) is by the key of a published JWK, with the JWK's own `alg`.
+
+    Raises:
+        ValueError: the JWK is no key for its `alg`.
+    """
+    algorithm = ALGORITHMS[public_jwk["alg"]]
+    try:
+        public_key = algorithm.from_jwk({name: public_jwk[name] for name in _MEMBERS if name in public_jwk})
+    except InvalidKeyError as error:
+        raise ValueError("this is no key for its algorithm") from error
+    return algorithm.verify(signing_input, public_key, signature)
+
+
 def check_pair(key: SigningKey, signer: Signer) -> None:
     """Refuse a signer whose signatures do not verify under what the row publishes.
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from auth_server.protocol.resource import Resource
 from auth_server.protocol.scope import UNOWNED
+from auth_server.protocol.signing import signing_alg_fault
+from shared import jose
 from shared.scope import is_scope_token
 from shared.settings import server_url
 
 MAX_SCOPES: Final = 200
 
 
-def faults(resource: Resource) -> list[str]:
-    """Return a sentence for each thing that is wrong with a resource."""
+def faults(resource: Resource, algorithms: Collection[str] = jose.ALGORITHMS) -> list[str]:
+    """Return a sentence for each thing that is wrong with a resource.
+
+    Args:
+        algorithms: those the server signs with, as far as that is known.
+    """
     found = []
     try:
         server_url(resource.identifier)
@@ -30,4 +37,6 @@ def faults(resource: Resource) -> list[str]:
     found += [f"malformed permission {name!r}" for name in sorted(named) if not is_scope_token(name)]
     if resource.access_token_lifetime is not None and not 1 <= resource.access_token_lifetime <= 3600:
         found.append("access_token_lifetime must be from 1 to 3600 seconds")
+    if (fault := signing_alg_fault(resource.signing_alg, algorithms)) is not None:
+        found.append(fault)
     return found

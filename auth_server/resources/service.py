@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from auth_server.audit.events import EventName
 from auth_server.audit.log import record
@@ -11,6 +11,7 @@ from auth_server.resources.metadata import faults
 from auth_server.store.freshness import Freshness, Remembered
 from auth_server.store.store import Store
 from auth_server.store.transaction import Transaction
+from shared import jose
 
 
 class ResourceRefused(ValueError):
@@ -22,10 +23,15 @@ class ResourceRefused(ValueError):
 
 
 class Resources:
-    """The protected resources of this issuer."""
+    """The protected resources of this issuer.
 
-    def __init__(self, store: Store, freshness: Freshness) -> None:
+    Args:
+        algorithms: those this server signs with.
+    """
+
+    def __init__(self, store: Store, freshness: Freshness, algorithms: Collection[str] = jose.ALGORITHMS) -> None:
         self._store = store
+        self._algorithms = algorithms
         self._remembered: Remembered[None, Mapping[str, Resource]] = Remembered(
             store, freshness, lambda tx, _: tx.resources.all()
         )
@@ -44,7 +50,7 @@ class Resources:
         Raises:
             ResourceRefused: the description makes no sense.
         """
-        if found := faults(resource):
+        if found := faults(resource, self._algorithms):
             raise ResourceRefused(found)
 
         def work(tx: Transaction) -> bool:

@@ -136,6 +136,17 @@ def test_an_update_changes_what_is_named_and_keeps_the_rest(operator: Operator) 
     assert len(client.secrets) == 1
 
 
+def test_a_client_may_ask_for_an_algorithm_and_take_it_back(operator: Operator) -> None:
+    operator.set("SIGNING_ALGORITHMS", "RS256,Ed25519")
+    operator.done("client", "create", "--client-id", "app", "--public", "--signing-alg", "Ed25519")
+    assert operator.done("client", "show", "app")["signing_alg"] == "Ed25519"
+
+    assert operator.done("client", "update", "app", "--name", "App")["signing_alg"] == "Ed25519"
+    assert operator.done("client", "update", "app", "--signing-alg", "RS256")["signing_alg"] == "RS256"
+    assert operator("client", "update", "app", "--signing-alg", "HS256").code == ExitCode.REFUSED
+    assert operator.done("client", "update", "app", "--signing-alg", "")["signing_alg"] is None
+
+
 def test_an_update_that_changes_nothing_says_so(operator: Operator) -> None:
     operator(*BILLING)
 

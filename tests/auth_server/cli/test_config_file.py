@@ -14,6 +14,7 @@ from auth_server.clients import secrets
 from auth_server.services import Services, build_services
 from auth_server.settings import load
 from auth_server.store.store import Store
+from shared.jose import ALGORITHMS
 
 SECRET = "0123456789abcdef0123456789abcdef-a-given-secret"
 PASSWORD = "lantern gravel otter umbrella"
@@ -191,6 +192,39 @@ def test_a_user_may_come_with_the_digest_of_a_password(services: Services, tmp_p
 )
 def test_a_fault_is_told_by_its_place_with_what_would_be_right(text: str, fault: str, tmp_path: Path) -> None:
     assert _faults(tmp_path, text) == [fault]
+
+
+def test_only_algorithms_of_the_server_may_be_asked_for(services: Services, tmp_path: Path) -> None:
+    text = """[[resources]]
+identifier = "http://localhost:8001"
+signing_alg = "ES256"
+[[clients]]
+client_id = "app"
+signing_alg = "HS256"
+"""
+    assert _faults(tmp_path, text) == [f"clients[0]: signing_alg must be one of {', '.join(sorted(ALGORITHMS))}"]
+    with pytest.raises(ConfigRefused) as refusal:
+        _apply(services, _written(tmp_path, text))
+
+    assert ["AUTH_SERVER_SIGNING_ALGORITHMS" in fault for fault in refusal.value.sentences] == [True, False]
+    assert all("signing_alg" in fault for fault in refusal.value.sentences)
+
+
+def test_a_declared_algorithm_is_stored(services: Services, tmp_path: Path) -> None:
+    text = """[[resources]]
+identifier = "http://localhost:8001"
+signing_alg = "RS256"
+[[clients]]
+client_id = "app"
+auth_method = "none"
+signing_alg = "RS256"
+"""
+    _apply(services, _written(tmp_path, text))
+
+    assert services.store.read_blocking(lambda tx: tx.resources.all())["http://localhost:8001"].signing_alg == "RS256"
+    client = services.store.read_blocking(lambda tx: tx.clients.find("app"))
+    assert client is not None
+    assert client.signing_alg == "RS256"
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:

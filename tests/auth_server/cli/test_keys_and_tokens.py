@@ -83,6 +83,49 @@ def test_a_young_standby_is_promoted_in_an_emergency_alone(operator: Operator) -
     assert "private half is erased in" in operator("key", "list").out
 
 
+def test_a_further_ring_says_when_it_signs(operator: Operator) -> None:
+    operator.set("SIGNING_ALGORITHMS", "RS256,ES256")
+    operator("init")
+
+    es256, rs256 = operator.done("key", "list")["rings"]
+    told = operator("key", "list").out
+
+    assert (es256["alg"], es256["signs"], [key["state"] for key in es256["keys"]]) == ("ES256", False, ["pending"])
+    assert es256["signs_from"] == es256["keys"][0]["due"]["at"]
+    assert (rs256["alg"], rs256["signs"], rs256["signs_from"]) == ("RS256", True, None)
+    assert "signs in 24 hours; until then ES256 is refused" in told
+    assert max(map(len, told.splitlines())) <= 100
+
+
+def test_a_ring_is_rotated_by_its_name(operator: Operator) -> None:
+    operator.set("SIGNING_ALGORITHMS", "RS256,ES256")
+    operator("init")
+    before = _keys_of_rings(operator)
+
+    assert operator("key", "rotate", "--ring", "PS256").code == ExitCode.REFUSED
+    made = operator.done("key", "rotate", "--ring", "ES256", "--emergency")
+
+    assert made["active_kid"] == before["ES256"]["pending"]
+    after = _keys_of_rings(operator)
+    assert after["ES256"]["active"] == made["active_kid"]
+    assert after["RS256"] == before["RS256"]
+
+
+def _keys_of_rings(operator: Operator) -> dict[str, dict[str, str]]:
+    rings = operator.done("key", "list")["rings"]
+    return {ring["ring"]: {key["state"]: key["kid"] for key in ring["keys"]} for ring in rings}
+
+
+@pytest.mark.parametrize("alg", ["PS256", "ES256", "Ed25519"])
+def test_a_token_of_any_algorithm_is_verified(alg: str, nobody: Operator) -> None:
+    nobody.set("SIGNING_ALGORITHMS", alg)
+    nobody("init")
+    token = _token(nobody)
+
+    assert nobody.done("token", "inspect", token)["verified"]
+    assert nobody("token", "inspect", _spoiled(token)).code == ExitCode.REFUSED
+
+
 def test_a_made_key_encryption_key_can_be_used(nobody: Operator) -> None:
     key = nobody("key", "generate-encryption-key").out.strip()
 

@@ -19,7 +19,7 @@ from tests.support.databases import PostgresCluster
 def test_init_makes_everything_and_says_so(nobody: Operator) -> None:
     steps = {step["what"]: step["created"] for step in nobody.done("init")["steps"]}
 
-    assert steps == {"database": True, "key encryption keys": True, "schema": True, "signing keys, ring default": True}
+    assert steps == {"database": True, "key encryption keys": True, "schema": True, "signing keys, ring RS256": True}
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (nobody.folder / "data").iterdir()}
     assert set(modes.values()) == {0o600}
     assert len(nobody.events("server.initialised")) == 1
@@ -65,7 +65,7 @@ def test_on_postgresql_the_schema_is_a_step_of_its_own(nobody: Operator, postgre
     assert "auth-server migrate" in behind.err
     assert nobody("migrate", "--check").code == ExitCode.NOT_MIGRATED
     assert nobody.done("migrate")["changed"]
-    assert {step["what"] for step in nobody.done("init")["steps"] if step["created"]} == {"signing keys, ring default"}
+    assert {step["what"] for step in nobody.done("init")["steps"] if step["created"]} == {"signing keys, ring RS256"}
     assert nobody.done("client", "create", "--client-id", "app", "--public", "--if-missing")["created"]
     assert not nobody.done("client", "create", "--client-id", "app", "--public", "--if-missing")["created"]
     assert not (nobody.folder / "data").exists()

@@ -36,6 +36,29 @@ def test_a_scope_may_require_another_permission_and_a_meaning_may_hold_an_equals
     assert "60 s" in operator("resource", "show", NOTES).out
 
 
+def test_a_resource_may_ask_for_an_algorithm_and_is_told_when_it_is_ready(operator: Operator) -> None:
+    operator.set("SIGNING_ALGORITHMS", "RS256,ES256")
+    operator("init")
+
+    told = operator("resource", "create", "--identifier", NOTES, "--signing-alg", "ES256")
+
+    assert told.code == 0
+    assert "refused until" in told.err
+    assert operator.done("resource", "show", NOTES)["signing_alg"] == "ES256"
+    assert "ES256" in operator("resource", "show", NOTES).out
+    operator.set("SIGNING_ALGORITHMS", "RS256")
+    assert "not among AUTH_SERVER_SIGNING_ALGORITHMS any more" in operator("resource", "show", NOTES).err
+
+
+@pytest.mark.parametrize("alg", ["ES256", "HS256", "none", "rs256", "EdDSA"])
+def test_a_resource_asks_for_no_algorithm_that_the_server_does_not_sign_with(alg: str, operator: Operator) -> None:
+    told = operator(*CREATE, "--signing-alg", alg)
+
+    assert told.code == ExitCode.REFUSED
+    assert "signing_alg" in told.err
+    assert operator.done("resource", "list")["resources"] == []
+
+
 def test_a_resource_that_exists_is_left_as_it_is(operator: Operator) -> None:
     operator(*CREATE)
 
