@@ -83,6 +83,12 @@ _WITHDRAW_STANDBY: Final = (
     .values(state=KeyState.RETIRED.value, retired_at=now_ms(), tombstoned_at=now_ms(), **_ERASED)
     .returning(_KEY.kid)
 )
+_WITHDRAW: Final = (
+    update(SIGNING_KEY)
+    .where(_KEY.kid == bindparam("key"), _KEY.state.in_([KeyState.RETIRING.value, KeyState.IMPORTED_VERIFY_ONLY.value]))
+    .values(state=KeyState.RETIRED.value, tombstoned_at=now_ms(), **_ERASED)
+)
+_REPUBLISH: Final = update(SIGNING_KEY).where(_KEY.kid == bindparam("key")).values(published_at=now_ms())
 _INSERT: Final = (
     insert(SIGNING_KEY)
     .values(
@@ -203,30 +209,39 @@ class KeyIncidents:
         """End a halt; signatures are made again in `wait_ms`."""
         self._connection.execute(_END_HALT, {"wait_ms": wait_ms})
 
-    def resume_ring(self, ring: str, *, epoch: int, above: int, active: str | None) -> bool:
+    def resume_ring(self, ring: str, *, epoch: int, above: int, active: str | None, made: NewKey | None = None) -> bool:
         """Let `active` sign in a ring that is still at `epoch`, under an epoch above `above` too; whoever signed steps down.
 
-        To be called after what is dead was entombed, in the same transaction.
+        Args:
+            made: the active key when it is a new one; a standby that is left makes room for it.
         """
         if not self._changed(_RESUME_RING, in_ring=ring, seen_epoch=epoch, floor=above, new=active):
             return False
+        if made is not None:
+            self._connection.execute(_WITHDRAW_STANDBY, {"in_ring": ring})
+            self._insert(made, KeyState.PENDING, None)
         self._connection.execute(_STEP_DOWN, {"in_ring": ring, "key": active or ""})
         self._connection.execute(_ACTIVATE, {"key": active})
         return True
 
+    # What follows changes what a ring publishes, in the transaction that raised its epoch by `resume_ring`.
+
     def entomb(self, key: PublicKey) -> None:
-        """Make a key COMPROMISED, also one that this database never saw; its ring's epoch is the caller's to raise."""
+        """Make a key COMPROMISED, also one that this database never saw."""
         if not self._changed(_BURN, key=key.kid, why=key.note):
             self._insert(key, KeyState.COMPROMISED, None)
 
-    def add_verifying(self, key: PublicKey, *, not_after_ms: int) -> None:
-        """Publish a key that verifies only; its ring's epoch is the caller's to raise."""
-        self._insert(key, KeyState.IMPORTED_VERIFY_ONLY, not_after_ms)
+    def withdraw(self, kid: str) -> None:
+        """Make a key RETIRED that the last key set did not have any more."""
+        self._connection.execute(_WITHDRAW, {"key": kid})
 
-    def add_pending(self, key: NewKey) -> None:
-        """Add a key that is about to become the active one, in the place of any standby."""
-        self._connection.execute(_WITHDRAW_STANDBY, {"in_ring": key.ring})
-        self._insert(key, KeyState.PENDING, None)
+    def republish(self, kid: str) -> None:
+        """Let a key's publication begin now: nobody is known to have held it before."""
+        self._connection.execute(_REPUBLISH, {"key": kid})
+
+    def add_verifying(self, key: PublicKey, *, for_ms: int) -> None:
+        """Publish for a while the public half of a key whose private half is lost."""
+        self._insert(key, KeyState.IMPORTED_VERIFY_ONLY, self._connection.execute(select(now_ms())).scalar_one() + for_ms)
 
     def _changed(self, statement: Any, **values: object) -> bool:
         return bool(self._connection.execute(statement, values).rowcount == 1)

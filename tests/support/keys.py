@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
@@ -11,8 +12,11 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgori
 from auth_server.clock import DatabaseClock
 from auth_server.keys.burning import Burning
 from auth_server.keys.custodians.registry import all_custodians
+from auth_server.keys.journal import PublishedJournal
 from auth_server.keys.keyring import Keyring
 from auth_server.keys.lifecycle import RotationPolicy
+from auth_server.keys.restore import Restore
+from auth_server.keys.rollback import RollbackWatch
 from auth_server.keys.rotation import Rotation
 from auth_server.keys.sealing import KeyEncryptionKeys
 from auth_server.store.signing_keys import RingView, SigningKey
@@ -40,6 +44,7 @@ class Replica:
         clock: DatabaseClock | None = None,
         alg: str = ED25519,
         ring: str = "default",
+        journal: Path | None = None,
     ) -> None:
         self.alg = alg
         self.ring_name = ring
@@ -47,9 +52,12 @@ class Replica:
         self.clock = clock or database.clock
         self.store = database.store(self.clock)
         self.custodians = all_custodians(issuer=ISSUER, key_encryption_keys=KeyEncryptionKeys(keks))
-        self.rotation = Rotation(store=self.store, custodians=self.custodians, policy=policy, ring=ring, alg=alg)
-        self.burning = Burning(store=self.store, custodians=self.custodians, policy=policy, sleep=self.pass_time)
-        self.keyring = Keyring(store=self.store, clock=self.clock, custodians=self.custodians, policy=policy)
+        self.watch = RollbackWatch(self.store, None if journal is None else PublishedJournal(journal))
+        kept: dict[str, Any] = {"store": self.store, "custodians": self.custodians, "policy": policy, "watch": self.watch}
+        self.rotation = Rotation(**kept, ring=ring, alg=alg)
+        self.burning = Burning(**kept, sleep=self.pass_time)
+        self.restore = Restore(**kept)
+        self.keyring = Keyring(**kept, clock=self.clock)
 
     async def start(self) -> Replica:
         """Make the first keys if need be, and read the ring."""
