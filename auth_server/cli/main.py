@@ -41,7 +41,8 @@ NOUNS: Final = (
     Noun("user", "auth_server.cli.user", "people's accounts: create, list, show, disable, reset-password, ..."),
     Noun("role", "auth_server.cli.role", "roles: create, list, grant, revoke, ..."),
     Noun("resource", "auth_server.cli.resource", "protected resources: create, list, show, delete"),
-    Noun("key", "auth_server.cli.key", "signing keys: list, rotate; make a key encryption key"),
+    Noun("key", "auth_server.cli.key", "signing keys: list, rotate, burn, ..."),
+    Noun("restore", "auth_server.cli.restore", "after the database was restored from a backup: finish"),
     Noun("token", "auth_server.cli.token", "look into a token, or end it"),
     Noun("session", "auth_server.cli.session", "sign-in sessions: list, revoke"),
 )
