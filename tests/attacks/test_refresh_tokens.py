@@ -9,7 +9,8 @@ import httpx2
 import pytest
 
 from resource_server import Guard, TokenRefused
-from tests.support.auth_app import ISSUER, NOTES, Issuer
+from tests.support.auth_app import ISSUER, Issuer
+from tests.support.builders import NOTES
 from tests.support.keys import claims_of
 
 G, GL = 30, 120

@@ -15,8 +15,8 @@ import httpx2
 import pytest
 
 import auth_server
-from tests.support.auth_app import NOTES, PASSWORDS, SECRETS, Issuer, basic, running
-from tests.support.builders import a_resource
+from tests.support.auth_app import PASSWORDS, SECRETS, Issuer, basic, running
+from tests.support.builders import NOTES, a_resource
 from tests.support.databases import Database
 from tests.support.keys import claims_of
 

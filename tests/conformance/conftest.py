@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.auth_app import (
+from tests.support.issuers import (
     any_issuer,
     any_issuer_database,
     issuer,

@@ -18,8 +18,8 @@ from auth_server.protocol.refresh import RefreshPolicy
 from auth_server.revocation.feed import Feed
 from auth_server.tokens.families import Families, MacKeys
 from shared.key_policy import KeyPolicy
-from tests.support.auth_app import NOTES, Issuer
-from tests.support.builders import MAC_KEY
+from tests.support.auth_app import Issuer
+from tests.support.builders import MAC_KEY, NOTES
 from tests.support.keys import claims_of
 
 each_grant = pytest.mark.parametrize("grant_type", GRANT_TYPES)

@@ -159,7 +159,7 @@ def test_the_server_does_what_the_model_says(any_issuer_database: Database, tmp_
         Machine.issuer, Machine.loop = issuer, loop
         run_state_machine_as_test(  # type: ignore[no-untyped-call]
             Machine,
-            settings=settings(max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)),
+            settings=settings(max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)),
         )
 
 

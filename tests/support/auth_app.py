@@ -11,34 +11,27 @@ import base64
 import contextlib
 import json
 import logging
-import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote_plus
 
 import httpx2
-import pytest
 from sqlalchemy import Engine, event, select
 
 from auth_server.accounts.passwords import Argon2Cost
 from auth_server.app import Application
 from auth_server.clients.service import FIRST_PARTY
-from auth_server.endpoints.registry import registration_rules
 from auth_server.protocol.authorization import SignIn, StartFamily
-from auth_server.protocol.client import Client
-from auth_server.protocol.secret import Secret
 from auth_server.rate_limits.guesses import GuessPolicy
 from auth_server.services import Services, build_services
 from auth_server.settings import load
 from auth_server.store.schema import METADATA
 from auth_server.telemetry.logging import JsonFormatter
 from shared import base64url
-from tests.support.builders import FACTS, NOTES, a_client, a_public_client, a_resource, an_authorization
-from tests.support.clock import FakeClock
-from tests.support.databases import Database, PostgresCluster, SqliteTemplate, _set_clock
+from tests.support.builders import FACTS, a_client, a_public_client, an_authorization
+from tests.support.databases import Database
 
 ISSUER: Final = "http://localhost:8000"
 ADDRESS: Final = "192.0.2.7"
@@ -281,123 +274,3 @@ def _captured_log() -> Iterator[list[str]]:
     finally:
         root.removeHandler(handler)
         root.setLevel(before)
-
-
-async def _prepare(database: Database, folder: Path) -> None:
-    services = services_on(database, folder)
-    await services.start()
-    await services.resources.create(a_resource(permissions=frozenset({"notes:admin"})))
-    await services.roles.create("reader", ["notes:read"])
-    await services.roles.create("editor", ["notes:read", "notes:write"])
-    for client in CLIENTS:
-        await _register(services, client)
-    for username, role in (("alice", "editor"), ("bob", "reader")):
-        await services.registration.create_by_operator(
-            username=username, email=f"{username}@mail.example", password=PASSWORDS[username], roles=(role,)
-        )
-    services.close()
-
-
-async def _register(services: Services, client: Client) -> None:
-    secret = SECRETS.get(client.client_id)
-    await services.clients.register(client, registration_rules(), Secret(secret) if secret else None)
-
-
-@pytest.fixture(scope="session")
-def prepared_sqlite(sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file with everything the issuer of a test knows."""
-    folder = tmp_path_factory.mktemp("prepared")
-    database = sqlite_template.create(folder, FakeClock())
-    asyncio.run(_prepare(database, folder))
-    return folder / "database.sqlite3"
-
-
-@pytest.fixture(scope="session")
-def prepared_postgres(postgres_cluster: PostgresCluster, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The same in PostgreSQL, with a second copy of every row to come back to."""
-    name = postgres_cluster._create(postgres_cluster._template)
-    clock = FakeClock()
-    with postgres_cluster._connect(name) as connection:
-        _set_clock(connection, clock.ms)
-        asyncio.run(_prepare(Database(postgres_cluster.url(name), clock), tmp_path_factory.mktemp("prepared")))
-        connection.execute("CREATE SCHEMA prepared")
-        for table in METADATA.tables:
-            connection.execute(f"CREATE TABLE prepared.{table} AS TABLE public.{table}")
-    return name
-
-
-def copy_of_sqlite(prepared: Path, folder: Path, clock: FakeClock) -> Database:
-    """Return a database that holds what was prepared."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "issuer.sqlite3"
-    shutil.copyfile(prepared, path)
-    return Database(f"sqlite:///{path}", clock)
-
-
-@contextlib.contextmanager
-def restored_postgres(cluster: PostgresCluster, prepared: str, clock: FakeClock) -> Iterator[Database]:
-    """Yield the PostgreSQL database, with what was prepared and nothing else. Copying the database would take ten times as long."""
-    with cluster._connect(prepared) as connection:
-        restored = [f"INSERT INTO public.{table} SELECT * FROM prepared.{table}" for table in METADATA.tables]
-        # A replica's rows are taken as they come: in any order, whatever refers to what.
-        emptied = [f"DELETE FROM public.{table}" for table in METADATA.tables]
-        steps = ["SET LOCAL session_replication_role = replica", *emptied, *restored]
-        with connection.transaction():
-            connection.execute("; ".join(steps))
-        follow = partial(_set_clock, connection)
-        clock.watch(follow)
-        database = Database(cluster.url(prepared), clock)
-        yield database
-        database.close()
-        clock.unwatch(follow)
-
-
-@pytest.fixture
-def issuer_database(prepared_sqlite: Path, tmp_path: Path, clock: FakeClock) -> Iterator[Database]:
-    """An SQLite database of an issuer, prepared."""
-    database = copy_of_sqlite(prepared_sqlite, tmp_path, clock)
-    yield database
-    database.close()
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def any_issuer_database(request: pytest.FixtureRequest, clock: FakeClock) -> Iterator[Database]:
-    """A prepared database of each kind in turn."""
-    if request.param == "sqlite":
-        yield request.getfixturevalue("issuer_database")
-        return
-    cluster = request.getfixturevalue("postgres_cluster")
-    with restored_postgres(cluster, request.getfixturevalue("prepared_postgres"), clock) as database:
-        yield database
-
-
-@pytest.fixture
-async def issuer(issuer_database: Database, tmp_path: Path) -> AsyncIterator[Issuer]:
-    """A running auth server on SQLite."""
-    async with running(issuer_database, tmp_path) as started:
-        yield started
-
-
-@pytest.fixture
-async def any_issuer(any_issuer_database: Database, tmp_path: Path) -> AsyncIterator[Issuer]:
-    """A running auth server on SQLite, then on PostgreSQL."""
-    async with running(any_issuer_database, tmp_path) as started:
-        yield started
-
-
-__all__ = [
-    "ISSUER",
-    "NOTES",
-    "PASSWORDS",
-    "SECRETS",
-    "Issuer",
-    "any_issuer",
-    "any_issuer_database",
-    "basic",
-    "issuer",
-    "issuer_database",
-    "prepared_postgres",
-    "prepared_sqlite",
-    "running",
-    "services_on",
-]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.auth_app import NOTES, Issuer, running
-from tests.support.builders import a_resource
+from tests.support.auth_app import Issuer, running
+from tests.support.builders import NOTES, a_resource
 from tests.support.databases import Database
 from tests.support.keys import claims_of
 
