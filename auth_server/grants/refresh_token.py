@@ -145,7 +145,7 @@ class _Ahead(_OfFamily):
 
     def aftermath(self, tx: Transaction, facts: RequestFacts) -> None:
         """Raise the alarm."""
-        self._families.tell_rollback(tx, self._family.id, self._client.client_id, facts)
+        self._families.tell_rollback(tx, self._family, facts)
 
 
 class _TooOften(_OfFamily):

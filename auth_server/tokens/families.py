@@ -9,9 +9,10 @@ from typing import Final
 
 from auth_server.audit.events import EventName
 from auth_server.audit.log import record
+from auth_server.keys.rollback import AHEAD_OF_ITS_ROW
 from auth_server.protocol.authorization import Authorization, UseFamily
 from auth_server.protocol.errors import KeyUnavailable, TooManyRequests
-from auth_server.protocol.refresh import RefreshPolicy, RefreshToken, Step, read, spell
+from auth_server.protocol.refresh import Family, RefreshPolicy, RefreshToken, Step, read, spell
 from auth_server.revocation.feed import Feed
 from auth_server.store.refresh_tokens import FamilyFacts, Presented
 from auth_server.store.transaction import Transaction
@@ -152,10 +153,21 @@ class Families:
             detail: dict[str, str | int | bool] = {"reason": reason}
             record(tx, EventName.FAMILY_REVOKED, facts=facts, sub=ended[0], client_id=ended[1], grant_id=grant_id, detail=detail)
 
-    def tell_rollback(self, tx: Transaction, family_id: bytes, client_id: str, facts: RequestFacts) -> None:
-        """Record that a genuine token is ahead of its row: the database lost commits. Nobody is logged out for that."""
-        grant_id = base64url.encode(family_id)
-        record(tx, EventName.STATE_ROLLBACK_DETECTED, outcome="alarm", facts=facts, client_id=client_id, grant_id=grant_id)
+    def tell_rollback(self, tx: Transaction, family: Family, facts: RequestFacts) -> None:
+        """Record that a genuine token is ahead of its row: the database lost commits. Nobody is logged out for that.
+
+        What else was lost may be a burned key or a revocation, so nothing is signed until an operator has settled it. A family that
+        began before the last restore explains itself, or its holder could halt the issuer again and again.
+        """
+        halted = tx.key_incidents.raise_halt(AHEAD_OF_ITS_ROW, known_since=family.auth_time * 1000)
+        record(
+            tx,
+            EventName.STATE_ROLLBACK_DETECTED,
+            outcome="alarm" if halted else "known",
+            facts=facts,
+            client_id=family.client_id,
+            grant_id=family.grant_id,
+        )
 
     def tell_throttled(self, tx: Transaction, family_id: bytes, client_id: str, facts: RequestFacts) -> None:
         """Record that one generation was replayed more often than a bad network explains."""
