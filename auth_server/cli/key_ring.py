@@ -9,7 +9,9 @@ from typing import Final
 from auth_server.cli.command import Answer, refused
 from auth_server.cli.key_timeline import draw, in_order, next_due, short
 from auth_server.cli.plain_text import relative, stamp, table, timestamp
+from auth_server.keys.intents import Unfinished, find_unfinished
 from auth_server.keys.lifecycle import RotationPolicy, signs_from_ms
+from auth_server.keys.rollback import HOW_TO_GO_ON
 from auth_server.keys.rotation import RotationRefused
 from auth_server.services import Services
 from auth_server.store.signing_keys import RingView, SigningKey
@@ -29,10 +31,23 @@ async def list_keys(services: Services, given: argparse.Namespace) -> Answer:
     every = await services.store.read(lambda tx: tx.signing_keys.every()) if given.all else []
     # A ring that was closed, and whose last key is gone, is history.
     rings = [(view, keys) for view in views if (keys := _keys_of(view, every))]
-    document = {"rings": [_described_ring(view, keys, policy) for view, keys in rings]}
+    halt = await services.store.read(lambda tx: tx.key_incidents.halt())
+    halted = None if halt is None else halt.reason
+    intents = await find_unfinished(services.store)
+    document = {
+        "rings": [_described_ring(view, keys, policy) for view, keys in rings],
+        "halted": halted,
+        "unfinished": [_described_intent(intent) for intent in intents],
+    }
     if not rings:
         return Answer(document, "no keys yet: run auth-server init")
-    return Answer(document, "\n\n".join(_told_ring(view, keys, policy) for view, keys in rings))
+    notes = [f"nothing is signed: {halted}; {HOW_TO_GO_ON}"] if halted else []
+    notes += [f"intended {relative(intent.at, services.store.clock.now_ms())}, without an outcome: {intent}" for intent in intents]
+    return Answer(document, "\n\n".join(_told_ring(view, keys, policy) for view, keys in rings), tuple(notes))
+
+
+def _described_intent(intent: Unfinished) -> dict[str, object]:
+    return {"event": intent.event, "kid": intent.kid, "ring": intent.ring, "at": timestamp(intent.at)}
 
 
 def _keys_of(view: RingView, every: Sequence[SigningKey]) -> list[SigningKey]:

@@ -30,6 +30,10 @@ OUTCOMES: Final[dict[EventName, EventName]] = {
 }
 
 
+# Long enough to be seen by whoever looks after a crash, and no longer: what was not done is not going to be.
+_REMEMBERED_MS: Final = 7 * 86_400_000
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """One change of one key, as of one epoch of its ring, at somebody's word (`operator`, `job`)."""
@@ -59,6 +63,9 @@ class Unfinished:
     epoch: int
     at: int
 
+    def __str__(self) -> str:
+        return f"{self.event} of {self.kid} in the ring {self.ring}: it did not happen, or is about to"
+
 
 async def carry_out(store: Store, intents: Sequence[Intent], apply: Callable[[Transaction], object]) -> bool:
     """Record the intents, then apply the change and record its outcome in one transaction; say whether it was ours.
@@ -82,6 +89,16 @@ async def carry_out(store: Store, intents: Sequence[Intent], apply: Callable[[Tr
 
     await store.run(intend)
     return await store.run(change)
+
+
+async def find_unfinished(store: Store) -> list[Unfinished]:
+    """Return the intents of the last week that no outcome followed, oldest first.
+
+    Raises:
+        StoreUnavailable: the database did not answer.
+    """
+    since_ms = store.clock.now_ms() - _REMEMBERED_MS
+    return unfinished(await store.read(lambda tx: tx.audit_events.of_keys(since_ms)))
 
 
 def unfinished(bodies: Iterable[str]) -> list[Unfinished]:

@@ -7,9 +7,12 @@ import io
 
 import pytest
 
+from auth_server.audit.events import EventName
 from auth_server.cli.command import ExitCode
 from auth_server.cli.key_burn import Bounds, Screen
 from auth_server.keys.burning import Progress, Stage
+from auth_server.keys.intents import Intent
+from auth_server.services import Services
 from shared.key_policy import KeyPolicy
 from tests.auth_server.cli.conftest import Operator
 
@@ -132,3 +135,20 @@ def test_a_file_is_told_each_thing_once() -> None:
         "waiting until nobody signs with it any more: 60 s",
         "a-long-key- is dead: every replica learns it with its next look at the ring",
     ]
+
+
+def test_an_intent_without_an_outcome_is_shown(operator: Operator) -> None:
+    """Somebody's process died between the two."""
+    kid = _keys(operator)["active"]
+
+    async def intend(services: Services) -> None:
+        intent = Intent(EventName.KEY_BURN_INTENDED, "RS256", kid, 1, "operator")
+        await services.store.run(lambda tx: intent.record(tx, intent.event, "ok"))
+
+    operator.within(intend)
+
+    told = operator("key", "list")
+    assert "key.burn_intended" in told.err
+    assert kid in told.err
+    (shown,) = operator.done("key", "list")["unfinished"]
+    assert (shown["event"], shown["kid"]) == ("key.burn_intended", kid)
