@@ -24,6 +24,7 @@ from resource_server.jwks.discovery import Retrieved
 from resource_server.jwks.fetcher import FetchFailed
 from resource_server.jwks.state_file import StateFile, StateUnusable
 from resource_server.verifier.errors import KeysUnavailable
+from resource_server.verifier.key_set import NOT_ALLOWED
 from shared.key_policy import KeyPolicy
 
 WAIT_SECONDS: Final = 1.0
@@ -273,7 +274,7 @@ class KeySource:
                 "info", "keys_adopted", {"keys": len(key_set.keys), "epoch": key_set.epoch, "revoked": len(key_set.revoked)}
             )
             for key_id, why in key_set.skipped:
-                self._tell("warning", "key_skipped", {"kid": key_id, "cause": why})
+                self._tell("info" if why == NOT_ALLOWED else "warning", "key_skipped", {"kid": key_id, "cause": why})
         if self._state_file is not None:
             try:
                 self._state_file.save(key_set, self._wall_clock())

@@ -18,6 +18,8 @@ from shared import jose, jwk
 
 _MAX_REMEMBERED_HEADERS: Final = 1024
 _SHOWN_KEY_IDS: Final = 5
+# Why a key is left out that is none of our business: an issuer may have keys for other APIs with other allow-lists.
+NOT_ALLOWED: Final = "`alg` is not in the allow-list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ def _algorithm(entry: Mapping[str, object], algorithms: frozenset[str]) -> str:
     named = entry.get("alg")
     if named is not None:
         if not isinstance(named, str) or named not in algorithms:
-            raise ValueError("`alg` is not in the allow-list")
+            raise ValueError(NOT_ALLOWED)
         return named
     # RFC 7517 section 4.4 makes `alg` optional. A key without one is taken only where the allow-list leaves a single meaning.
     fitting = [a for a in algorithms if jose.KEY_TYPE[a] == (entry.get("kty"), entry.get("crv"))]

@@ -22,7 +22,7 @@ from resource_server.jwks.source import KeySource
 from resource_server.jwks.state_file import StateFile
 from resource_server.verifier.errors import KeysUnavailable, UnknownKey
 from resource_server.verifier.key_set import KeySet
-from tests.resource_server.support import ISSUER, NOW, RS256_ONLY, Events, a_key_set, rsa_jwk
+from tests.resource_server.support import ISSUER, NOW, RS256_ONLY, Events, a_key_set, ec_jwk, rsa_jwk
 
 
 class Clock:
@@ -168,6 +168,16 @@ def test_a_failed_fetch_changes_nothing_and_is_told() -> None:
         source.seek("one")
         assert source.last_failure == "status 500"
         assert (source.fetches, source.failed_fetches) == (2, 1)
+
+
+def test_a_key_of_another_algorithm_is_told_without_a_warning_and_a_bad_one_with() -> None:
+    """An issuer has a ring for each algorithm that any API of its asks for; the others are none of ours."""
+    events = Events()
+    with a_source(Issuer(a_key_set(rsa_jwk(), ec_jwk(), rsa_jwk("bad", n="AQAB"))), tell=events) as source:
+        source.warm(5)
+
+    told = {fields["kid"]: level for level, event, fields in events if event == "key_skipped"}
+    assert told == {"ec": "info", "bad": "warning"}
 
 
 def test_an_older_answer_is_told_and_the_validator_forgotten() -> None:
