@@ -18,7 +18,9 @@ from auth_server.accounts.registration import Registration
 from auth_server.clients.service import Clients
 from auth_server.health import Health
 from auth_server.keys.burning import Burning
+from auth_server.keys.custodians.aws_kms import AwsKmsAccess
 from auth_server.keys.custodians.contract import Custodian
+from auth_server.keys.custodians.pkcs11 import Pkcs11Access
 from auth_server.keys.custodians.registry import all_custodians
 from auth_server.keys.key_file import load_or_create
 from auth_server.keys.keyring import Keyring
@@ -29,6 +31,7 @@ from auth_server.keys.server_secrets import KNOWN_DEVICE, REFRESH_MAC, ServerSec
 from auth_server.protocol.directory import Directory
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.protocol.refresh import RefreshPolicy
+from auth_server.protocol.secret import Secret
 from auth_server.rate_limits.guesses import GuessLimits, GuessPolicy
 from auth_server.resources.service import Resources
 from auth_server.revocation.feed import Feed
@@ -143,7 +146,7 @@ def build_services(
     """
     ground = _ground(settings, store or Store(open_engines(parse_database_url(settings.database_url))))
     policy = RotationPolicy(settings.key_policy, settings.key_rotation_period)
-    rings = Rings(store=ground.store, custodians=ground.custodians, policy=policy, algorithms=settings.signing_algorithms)
+    rings = _rings(ground, policy)
     keyring = _keyring(ground, policy)
     mac_keys = MacKeys()
     families = Families(
@@ -165,7 +168,7 @@ def build_services(
         freshness=ground.freshness,
         feed=ground.feed,
         rings=rings,
-        burning=Burning(store=ground.store, custodians=ground.custodians, policy=policy),
+        burning=_burning(ground, policy),
         keyring=keyring,
         server_secrets=ServerSecrets(store=ground.store, key_encryption_keys=ground.key_encryption_keys),
         mac_keys=mac_keys,
@@ -182,7 +185,9 @@ def build_services(
 def _ground(settings: Settings, store: Store) -> _Ground:
     texts = settings.key_encryption_keys or load_or_create(settings.data_dir)
     keys = KeyEncryptionKeys.from_texts(texts)
-    custodians = all_custodians(issuer=settings.issuer, key_encryption_keys=keys)
+    custodians = all_custodians(
+        issuer=settings.issuer, key_encryption_keys=keys, pkcs11=_pkcs11(settings), aws_kms=_aws_kms(settings)
+    )
     return _Ground(settings, store, Freshness(store), Feed(settings.key_policy), custodians, keys)
 
 
@@ -203,6 +208,35 @@ def _with_people(ground: _Ground, argon2: Argon2Cost | None, guesses: GuessPolic
         registration=Registration(store=store, passwords=passwords, mode=settings.registration),
         administration=Administration(store=store, passwords=passwords, limits=limits, feed=feed),
         login=Login(store=store, passwords=passwords, limits=limits, sessions=sessions),
+    )
+
+
+def _pkcs11(settings: Settings) -> Pkcs11Access | None:
+    if settings.pkcs11_module is None or settings.pkcs11_token is None or settings.pkcs11_pin is None:
+        return None
+    return Pkcs11Access(settings.pkcs11_module, settings.pkcs11_token, Secret(settings.pkcs11_pin))
+
+
+def _aws_kms(settings: Settings) -> AwsKmsAccess | None:
+    return AwsKmsAccess(settings.aws_kms_region, settings.aws_kms_endpoint) if settings.aws_kms_region else None
+
+
+def _rings(ground: _Ground, policy: RotationPolicy) -> Rings:
+    return Rings(
+        store=ground.store,
+        custodians=ground.custodians,
+        policy=policy,
+        algorithms=ground.settings.signing_algorithms,
+        custodian=ground.settings.key_custodian,
+    )
+
+
+def _burning(ground: _Ground, policy: RotationPolicy) -> Burning:
+    return Burning(
+        store=ground.store,
+        custodians=ground.custodians,
+        policy=policy,
+        custodian=ground.settings.key_custodian,
     )
 
 

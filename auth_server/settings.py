@@ -41,6 +41,14 @@ def _algorithms(value: str) -> tuple[str, ...]:
     return named
 
 
+def _secure_url(value: str) -> str:
+    read.server_url(value)
+    parts = urlsplit(value)
+    if parts.scheme != "https" and not read.is_loopback(parts.hostname):
+        raise ValueError("must be https unless it is this machine itself")
+    return value
+
+
 _seconds = read.seconds
 TABLE: Final = (
     Setting("ISSUER", _issuer, "http://localhost:8000", "the exact `iss` of every token; never derived from a request"),
@@ -78,6 +86,17 @@ TABLE: Final = (
         "signature algorithms, each with keys of its own; the first is for whatever asks for none. Ask for another one a "
         "`KEY_PUBLISH_AHEAD` after it was added",
     ),
+    Setting(
+        "KEY_CUSTODIAN",
+        read.choice("local", "pkcs11", "aws_kms"),
+        "local",
+        "who makes and keeps new private keys: the server itself (sealed, in its database), an HSM, or AWS KMS",
+    ),
+    Setting("PKCS11_MODULE", read.text, None, "path of the HSM's PKCS#11 library"),
+    Setting("PKCS11_TOKEN", read.text, None, "label of the HSM's token"),
+    Setting("PKCS11_PIN", read.text, None, "user PIN of the HSM's token", secret=True),
+    Setting("AWS_KMS_REGION", read.text, None, "region of the keys in AWS KMS"),
+    Setting("AWS_KMS_ENDPOINT", _secure_url, None, "where AWS KMS is reached", default_text="the region's public endpoint"),
     Setting("ACCESS_TOKEN_LIFETIME", read.whole(1, 3600), 600, "life of an access token, seconds"),
     Setting("CONFIG", Path, None, "TOML file of resources, scopes, roles, clients and users to create where missing"),
     Setting(
@@ -127,6 +146,12 @@ class Settings:
     database_url: str
     key_encryption_keys: tuple[str, ...] | None
     signing_algorithms: tuple[str, ...]
+    key_custodian: str
+    pkcs11_module: str | None
+    pkcs11_token: str | None
+    pkcs11_pin: str | None
+    aws_kms_region: str | None
+    aws_kms_endpoint: str | None
     config: Path | None
     default_resource: str | None
     registration: str
@@ -196,6 +221,12 @@ def _checked(loaded: Loaded) -> Settings:
         database_url=value["DATABASE_URL"] or f"sqlite:///{value['DATA_DIR'] / 'auth_server.db'}",
         key_encryption_keys=value["KEY_ENCRYPTION_KEYS"],
         signing_algorithms=value["SIGNING_ALGORITHMS"],
+        key_custodian=value["KEY_CUSTODIAN"],
+        pkcs11_module=value["PKCS11_MODULE"],
+        pkcs11_token=value["PKCS11_TOKEN"],
+        pkcs11_pin=value["PKCS11_PIN"],
+        aws_kms_region=value["AWS_KMS_REGION"],
+        aws_kms_endpoint=value["AWS_KMS_ENDPOINT"],
         config=value["CONFIG"],
         default_resource=value["DEFAULT_RESOURCE"],
         registration=value["REGISTRATION"] or ("open" if loopback else "closed"),
@@ -238,6 +269,7 @@ def _faults(settings: Settings) -> list[str]:
             f"{PREFIX}KEY_ENCRYPTION_KEYS must be given with PostgreSQL, so that replicas agree;"
             " auth-server key generate-encryption-key makes one"
         )
+    faults += _custodian_faults(settings)
     if settings.refresh_idle_lifetime > settings.refresh_lifetime:
         faults.append(f"{PREFIX}REFRESH_IDLE_LIFETIME must be at most {PREFIX}REFRESH_LIFETIME")
     if settings.session_idle_lifetime > settings.session_lifetime:
@@ -246,4 +278,22 @@ def _faults(settings: Settings) -> list[str]:
         faults.append(f"{PREFIX}REFRESH_RETRY_GRACE must be 0 (strict) or at least {PREFIX}REFRESH_QUIET_WINDOW")
     if settings.management_port is not None and settings.workers > 1:
         faults.append(f"{PREFIX}MANAGEMENT_PORT needs {PREFIX}WORKERS=1: run more containers instead of more workers")
+    return faults
+
+
+def _custodian_faults(settings: Settings) -> list[str]:
+    pkcs11 = (settings.pkcs11_module, settings.pkcs11_token, settings.pkcs11_pin)
+    faults = []
+    if any(pkcs11) and not all(pkcs11):
+        faults.append(f"{PREFIX}PKCS11_MODULE, {PREFIX}PKCS11_TOKEN and {PREFIX}PKCS11_PIN must be given together")
+    if settings.key_custodian == "pkcs11" and not any(pkcs11):
+        faults.append(f"{PREFIX}KEY_CUSTODIAN=pkcs11 needs {PREFIX}PKCS11_MODULE, {PREFIX}PKCS11_TOKEN and {PREFIX}PKCS11_PIN")
+    if settings.aws_kms_endpoint and not settings.aws_kms_region:
+        faults.append(f"{PREFIX}AWS_KMS_ENDPOINT needs {PREFIX}AWS_KMS_REGION")
+    if settings.key_custodian == "aws_kms" and not settings.aws_kms_region:
+        faults.append(f"{PREFIX}KEY_CUSTODIAN=aws_kms needs {PREFIX}AWS_KMS_REGION")
+    if settings.key_custodian == "aws_kms" and jose.ED25519 in settings.signing_algorithms:
+        faults.append(
+            f"{PREFIX}SIGNING_ALGORITHMS must not hold {jose.ED25519} with {PREFIX}KEY_CUSTODIAN=aws_kms: it makes no such keys"
+        )
     return faults

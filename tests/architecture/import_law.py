@@ -57,7 +57,7 @@ DOORS: Final[dict[str, tuple[str, ...]]] = {
         "resource_server/verifier/signature.py",
     ),
     # The extras: whoever keeps his keys elsewhere installs one of them.
-    "pkcs11": ("auth_server/keys/custodians/pkcs11.py",),
+    "pkcs11": ("auth_server/keys/pkcs11_binding.py",),
     "boto3": ("auth_server/keys/custodians/aws_kms.py",),
     "botocore": ("auth_server/keys/custodians/aws_kms.py",),
     "argon2": ("auth_server/accounts/passwords.py",),
@@ -121,7 +121,7 @@ LAZY_IMPORTERS: Final = (
     "auth_server/cli/",
     "auth_server/__main__.py",
     "auth_server/keys/custodians/aws_kms.py",
-    "auth_server/keys/custodians/pkcs11.py",
+    "auth_server/keys/pkcs11_binding.py",
     "resource_server/cli.py",
     "resource_server/guard.py",
     "resource_server/adapters/",

@@ -12,6 +12,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from auth_server.keys.custodians.pkcs11 import Pkcs11Access
+from auth_server.keys.pkcs11_binding import open_module
 from auth_server.protocol.secret import Secret
 
 TOKEN: Final = "sealwright-tests"
@@ -57,7 +58,7 @@ def opened(access: Pkcs11Access) -> Iterator[Any]:
     """Look at the token past the custodian: a session that may write."""
     import pkcs11
 
-    token = pkcs11.lib(access.module).get_token(token_label=access.token)
+    token = open_module(access.module).get_token(token_label=access.token)
     login = None
     try:
         login = token.open(user_pin=access.pin.reveal())

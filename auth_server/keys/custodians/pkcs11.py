@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Final, TypeVar
 
 from auth_server.keys.bounded_threads import BoundedThreads
 from auth_server.keys.custodians.contract import Custodian, Signer
+from auth_server.keys.pkcs11_binding import binding, errors, open_module
 from auth_server.keys.public_half import check_pair, public_jwk
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.protocol.secret import Secret
@@ -90,7 +91,7 @@ class Pkcs11Custodian(Custodian):
         )
 
     def _check(self, key: SigningKey, signer: Signer) -> None:
-        attribute = _library().Attribute
+        attribute = binding().Attribute
         private = self._token.run(
             lambda session: session.key(key.kid).get_attributes([attribute.SENSITIVE, attribute.EXTRACTABLE])
         )
@@ -129,7 +130,7 @@ class _Session:
     def key(self, kid: str) -> Any:
         """Return a private key of the token."""
         if kid not in self.keys:
-            self.keys[kid] = self.handle.get_key(object_class=_library().ObjectClass.PRIVATE_KEY, label=kid)
+            self.keys[kid] = self.handle.get_key(object_class=binding().ObjectClass.PRIVATE_KEY, label=kid)
         return self.keys[kid]
 
 
@@ -149,14 +150,14 @@ class _Token:
         Raises:
             KeyUnavailable: the token is not there, or refused.
         """
-        pkcs11 = _library()
+        pkcs11 = binding()
         try:
             session = self._session()
             try:
                 return work(session)
-            except _errors(_STALE):
+            except errors(_STALE):
                 self._forget(session, is_login_lost=False)
-            except _errors(_LOST):
+            except errors(_LOST):
                 self._forget(session, is_login_lost=True)
             return work(self._session())
         except pkcs11.PKCS11Error as error:
@@ -187,15 +188,15 @@ class _Token:
 
     def _log_in(self) -> Any:
         """Return a session that keeps the login of the whole process alive."""
-        pkcs11 = _library()
+        pkcs11 = binding()
         if self._refused is not None:
             raise KeyUnavailable(self._refused)
-        token = pkcs11.lib(self._access.module).get_token(token_label=self._access.token)
+        token = open_module(self._access.module).get_token(token_label=self._access.token)
         try:
             return token.open(user_pin=self._access.pin.reveal())
         except pkcs11.UserAlreadyLoggedIn:
             return token.open()
-        except _errors("PinIncorrect PinLocked PinInvalid PinLenRange PinExpired") as error:
+        except errors("PinIncorrect PinLocked PinInvalid PinLenRange PinExpired") as error:
             # A token locks after a few wrong PINs, and this would try again every ten seconds.
             self._refused = (
                 f"the token {self._access.token} refused the PIN ({type(error).__name__}); it is tried again at a restart"
@@ -204,12 +205,12 @@ class _Token:
 
     def _forget(self, session: _Session, *, is_login_lost: bool) -> None:
         self._own.session = None
-        with contextlib.suppress(_library().PKCS11Error):
+        with contextlib.suppress(binding().PKCS11Error):
             session.handle.close()
         with self._lock:
             if is_login_lost and self._login is session.login:
                 self._login = None
-                with contextlib.suppress(_library().PKCS11Error):
+                with contextlib.suppress(binding().PKCS11Error):
                     session.login.close()
 
 
@@ -219,9 +220,9 @@ def _make(session: Any, *, alg: str) -> Mapping[str, str]:
     try:
         members = public_jwk(alg, _members(public, alg))
         for half in (public, private):
-            half[_library().Attribute.ID] = base64url.decode(members["kid"].encode())
-            half[_library().Attribute.LABEL] = members["kid"]
-    except (_library().PKCS11Error, ValueError) as error:
+            half[binding().Attribute.ID] = base64url.decode(members["kid"].encode())
+            half[binding().Attribute.LABEL] = members["kid"]
+    except (binding().PKCS11Error, ValueError) as error:
         for half in (private, public):
             half.destroy()
         raise KeyUnavailable(f"the token made a key that is of no use for {alg}") from error
@@ -229,7 +230,7 @@ def _make(session: Any, *, alg: str) -> Mapping[str, str]:
 
 
 def _key_pair(session: Any, alg: str) -> tuple[Any, Any]:
-    pkcs11 = _library()
+    pkcs11 = binding()
     words = {
         "store": True,
         "label": UNNAMED,
@@ -247,7 +248,7 @@ def _key_pair(session: Any, alg: str) -> tuple[Any, Any]:
 
 
 def _members(public: Any, alg: str) -> Mapping[str, object]:
-    attribute = _library().Attribute
+    attribute = binding().Attribute
     if alg in {RS256, PS256}:
         numbers = {"n": public[attribute.MODULUS], "e": public[attribute.PUBLIC_EXPONENT]}
         return {"kty": "RSA"} | {name: base64url.encode(number.lstrip(b"\0")) for name, number in numbers.items()}
@@ -259,7 +260,7 @@ def _members(public: Any, alg: str) -> Mapping[str, object]:
 
 
 def _sign(key: Any, alg: str, signing_input: bytes) -> bytes:
-    pkcs11 = _library()
+    pkcs11 = binding()
     mechanism = pkcs11.Mechanism
     if alg == RS256:
         return bytes(key.sign(signing_input, mechanism=mechanism.SHA256_RSA_PKCS))
@@ -274,26 +275,10 @@ def _sign(key: Any, alg: str, signing_input: bytes) -> bytes:
 
 
 def _destroy(session: Any, *, kid: str) -> None:
-    for half in list(session.get_objects({_library().Attribute.LABEL: kid})):
+    for half in list(session.get_objects({binding().Attribute.LABEL: kid})):
         half.destroy()
 
 
 def _reference(kid: str) -> bytes:
     # Without the token's label: a token that is restored or replaced may be called otherwise.
     return f"pkcs11:object={kid};type=private".encode("ascii")
-
-
-@functools.cache
-def _library() -> Any:
-    """Return the binding, which is an extra: most servers keep their keys themselves."""
-    try:
-        import pkcs11
-        import pkcs11.util.ec
-    except ImportError as error:
-        raise KeyUnavailable("keys in an HSM need the package python-pkcs11: pip install 'sealwright[pkcs11]'") from error
-    return pkcs11
-
-
-@functools.cache
-def _errors(names: str) -> tuple[type[Exception], ...]:
-    return tuple(getattr(_library(), name) for name in names.split())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from auth_server.keys.custodians import pkcs11 as custodian_file
 from auth_server.keys.custodians.pkcs11 import UNNAMED, Pkcs11Access, Pkcs11Custodian
+from auth_server.keys.pkcs11_binding import binding, open_module
 from auth_server.keys.public_half import public_jwk
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.protocol.secret import Secret
@@ -130,26 +132,19 @@ def test_a_key_that_takes_too_long_is_there_when_it_is_asked_for_again(
 
 def test_a_token_that_hangs_holds_no_caller_for_long(hsm: Pkcs11Access, monkeypatch: pytest.MonkeyPatch) -> None:
     key = Pkcs11Custodian(hsm).generate("default", ES256)
-    hanging, library = threading.Event(), custodian_file._library()
-
-    class Hangs:
-        PKCS11Error = library.PKCS11Error
-
-        def lib(self, module: str) -> object:
-            hanging.wait(NEVER)
-            return library.lib(module)
-
-    monkeypatch.setattr(custodian_file, "_library", Hangs)
+    goes_on = threading.Event()
+    monkeypatch.setattr(custodian_file, "open_module", lambda path: open_module(path) if goes_on.wait(NEVER) else None)
     custodian = Pkcs11Custodian(hsm, seconds=0.05)
 
     with pytest.raises(KeyUnavailable, match="did not answer"):
-        custodian.destroy(key)
+        custodian.load(stored(key))
     with pytest.raises(KeyUnavailable, match="did not answer"):
         custodian.generate("default", ES256)
+    with pytest.raises(KeyUnavailable, match="did not answer"):
+        custodian.destroy(key)
 
-    monkeypatch.undo()
-    hanging.set()
-    Pkcs11Custodian(hsm).destroy(key)
+    goes_on.set()
+    custodian._making["default", ES256].result(NEVER)
 
 
 @pytest.mark.parametrize(
@@ -173,16 +168,13 @@ def test_a_thread_that_lost_something_opens_it_again(custodian: Pkcs11Custodian,
 
 def test_a_wrong_pin_is_tried_once(hsm: Pkcs11Access, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real token locks itself after a few, and the rotation asks every ten seconds."""
-    import pkcs11
-
     asked: list[str] = []
-    find = pkcs11.lib
 
-    def found(module: str) -> object:
-        asked.append(module)
-        return find(module)
+    def found(path: str) -> object:
+        asked.append(path)
+        return open_module(path)
 
-    monkeypatch.setattr(pkcs11, "lib", found)
+    monkeypatch.setattr(custodian_file, "open_module", found)
     wrong = Pkcs11Custodian(replace(hsm, token=OTHER_TOKEN, pin=Secret("canary-wrong-pin")))
 
     for _ in range(3):
@@ -202,7 +194,7 @@ def test_a_token_or_a_library_that_is_not_there_is_a_refusal(hsm: Pkcs11Access, 
 
 def test_without_the_package_the_refusal_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pkcs11", None)
-    custodian_file._library.cache_clear()
+    binding.cache_clear()
     custodian = Pkcs11Custodian(Pkcs11Access("/nowhere/libpkcs11.so", "token", Secret("1234")))
 
     with pytest.raises(KeyUnavailable, match=r"pip install 'sealwright\[pkcs11\]'"):
@@ -213,3 +205,19 @@ def test_no_key_keeps_the_name_it_has_while_it_is_made(custodian: Pkcs11Custodia
     custodian.generate("default", ES256)
 
     assert UNNAMED not in labels(hsm)
+
+
+def test_threads_sign_while_keys_are_made_and_destroyed(custodian: Pkcs11Custodian) -> None:
+    """A library that was not told to lock crashes the process here."""
+    key = custodian.generate("default", ES256)
+    signer = custodian.load(stored(key))
+
+    def sign(_: int) -> int:
+        return sum(len(signer.sign(b"header.payload")) for _ in range(500))
+
+    with ThreadPoolExecutor(8) as threads:
+        signing = [threads.submit(sign, number) for number in range(7)]
+        for _ in range(5):
+            custodian.destroy(custodian.generate("default", ES256))
+
+    assert [done.result(NEVER) for done in signing] == [64 * 500] * 7
