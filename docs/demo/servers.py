@@ -90,6 +90,12 @@ class Server:
             self._process.kill()
             return self._process.wait()
 
+    def kill(self) -> None:
+        """End the process without a word to it (SIGKILL), as a machine that loses power would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
     def wait_for(self, url: str) -> None:
         """Wait until a URL of this server is answered with 200.
 
