@@ -22,10 +22,16 @@ from auth_server.keys.custodians.aws_kms import AwsKmsAccess
 from auth_server.keys.custodians.contract import Custodian
 from auth_server.keys.custodians.pkcs11 import Pkcs11Access
 from auth_server.keys.custodians.registry import all_custodians
+from auth_server.keys.importing import Importing
+from auth_server.keys.intents import find_unfinished
+from auth_server.keys.journal import FILE_NAME as JOURNAL
+from auth_server.keys.journal import PublishedJournal
 from auth_server.keys.key_file import load_or_create
 from auth_server.keys.keyring import Keyring
 from auth_server.keys.lifecycle import RotationPolicy
+from auth_server.keys.restore import Restore
 from auth_server.keys.rings import Rings
+from auth_server.keys.rollback import RollbackWatch
 from auth_server.keys.sealing import KeyEncryptionKeys
 from auth_server.keys.server_secrets import KNOWN_DEVICE, REFRESH_MAC, ServerSecrets
 from auth_server.protocol.directory import Directory
@@ -59,6 +65,8 @@ class Services:
     feed: Feed
     rings: Rings
     burning: Burning
+    restore: Restore
+    importing: Importing
     keyring: Keyring
     server_secrets: ServerSecrets
     mac_keys: MacKeys
@@ -101,6 +109,8 @@ class Services:
             # The public keys are still published, so nobody rejects a valid token meanwhile; readiness says what is wrong.
             _LOG.error("keys unavailable", extra={"fields": {"error": str(error)}})
         await self.keyring.refresh()
+        for intent in await find_unfinished(self.store):
+            _LOG.warning("a change of keys was intended and has no outcome", extra={"fields": {"intent": str(intent)}})
 
     async def load_secrets(self) -> None:
         """Unseal the secrets that replicas share.
@@ -130,6 +140,7 @@ class _Ground:
     feed: Feed
     custodians: Mapping[str, Custodian]
     key_encryption_keys: KeyEncryptionKeys
+    watch: RollbackWatch
 
 
 def build_services(
@@ -169,6 +180,8 @@ def build_services(
         feed=ground.feed,
         rings=rings,
         burning=_burning(ground, policy),
+        restore=_restore(ground, policy),
+        importing=Importing(store=ground.store, custodians=ground.custodians, watch=ground.watch),
         keyring=keyring,
         server_secrets=ServerSecrets(store=ground.store, key_encryption_keys=ground.key_encryption_keys),
         mac_keys=mac_keys,
@@ -188,7 +201,8 @@ def _ground(settings: Settings, store: Store) -> _Ground:
     custodians = all_custodians(
         issuer=settings.issuer, key_encryption_keys=keys, pkcs11=_pkcs11(settings), aws_kms=_aws_kms(settings)
     )
-    return _Ground(settings, store, Freshness(store), Feed(settings.key_policy), custodians, keys)
+    watch = RollbackWatch(store, PublishedJournal(settings.data_dir / JOURNAL))
+    return _Ground(settings, store, Freshness(store), Feed(settings.key_policy), custodians, keys, watch)
 
 
 def _with_people(ground: _Ground, argon2: Argon2Cost | None, guesses: GuessPolicy | None) -> Callable[..., Services]:
@@ -228,6 +242,7 @@ def _rings(ground: _Ground, policy: RotationPolicy) -> Rings:
         policy=policy,
         algorithms=ground.settings.signing_algorithms,
         custodian=ground.settings.key_custodian,
+        watch=ground.watch,
     )
 
 
@@ -237,6 +252,17 @@ def _burning(ground: _Ground, policy: RotationPolicy) -> Burning:
         custodians=ground.custodians,
         policy=policy,
         custodian=ground.settings.key_custodian,
+        watch=ground.watch,
+    )
+
+
+def _restore(ground: _Ground, policy: RotationPolicy) -> Restore:
+    return Restore(
+        store=ground.store,
+        custodians=ground.custodians,
+        policy=policy,
+        custodian=ground.settings.key_custodian,
+        watch=ground.watch,
     )
 
 
@@ -248,6 +274,7 @@ def _keyring(ground: _Ground, policy: RotationPolicy) -> Keyring:
         policy=policy,
         algorithms=ground.settings.signing_algorithms,
         spare_core=_cores() > ground.settings.workers,
+        watch=ground.watch,
     )
 
 

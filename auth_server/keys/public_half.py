@@ -66,6 +66,23 @@ def public_jwk_of_der(alg: str, encoded: bytes) -> dict[str, str]:
         raise ValueError(f"this is no key for {alg}") from error
 
 
+def private_key_of(alg: str, members: Mapping[str, str]) -> Any:
+    """Return the private key object of a JWK, once a signature of it verified under its own public members.
+
+    Raises:
+        ValueError: it is no private key for this algorithm, or its halves do not belong together.
+    """
+    algorithm = ALGORITHMS[alg]
+    try:
+        public = public_jwk(alg, members)
+        private_key = algorithm.from_jwk(dict(members))
+        if not is_signed_by(public, _PROOF, algorithm.sign(_PROOF, private_key)):
+            raise ValueError("the private half does not fit the public one")
+    except (InvalidKeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"this is no private key for {alg}") from error
+    return private_key
+
+
 def is_signed_by(public_jwk: Mapping[str, str], signing_input: bytes, signature: bytes) -> bool:
     """Say whether a signature (RFC 7518 section 3) is by the key of a published JWK, with the JWK's own `alg`.
 

@@ -179,16 +179,16 @@ class KeyIncidents:
             self._connection.execute(_ACTIVATE, {"key": successor})
         return changed
 
-    def import_public(self, key: PublicKey, *, epoch: int, not_after_ms: int) -> bool:
-        """Publish a key that verifies only, if the ring is still at `epoch` and nobody has its kid."""
-        if not self._changed(_PUBLISH, in_ring=key.ring, seen_epoch=epoch):
-            return False
+    def begin_import(self, ring: str, *, epoch: int) -> bool:
+        """Raise the epoch for keys that are about to be added, if the ring is still at `epoch`."""
+        return self._changed(_PUBLISH, in_ring=ring, seen_epoch=epoch)
+
+    def import_public(self, key: PublicKey, *, not_after_ms: int) -> bool:
+        """Publish a key that verifies only; False when its kid is known already, also as that of a dead key."""
         return self._insert(key, KeyState.IMPORTED_VERIFY_ONLY, not_after_ms)
 
-    def import_standby(self, key: NewKey, *, epoch: int, note: str) -> bool:
-        """Put a key in the place of the standby, which signed nothing and is withdrawn, if the ring is still at `epoch`."""
-        if not self._changed(_PUBLISH, in_ring=key.ring, seen_epoch=epoch):
-            return False
+    def import_standby(self, key: NewKey, *, note: str) -> bool:
+        """Put a key in the place of the standby, which signed nothing and is withdrawn; False when its kid is known already."""
         self._connection.execute(_WITHDRAW_STANDBY, {"in_ring": key.ring})
         return self._insert(key, KeyState.PENDING, None, note)
 

@@ -12,6 +12,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgori
 from auth_server.clock import DatabaseClock
 from auth_server.keys.burning import Burning
 from auth_server.keys.custodians.registry import all_custodians
+from auth_server.keys.importing import Importing
 from auth_server.keys.journal import PublishedJournal
 from auth_server.keys.keyring import Keyring
 from auth_server.keys.lifecycle import RotationPolicy
@@ -57,6 +58,7 @@ class Replica:
         self.rotation = Rotation(**kept, ring=ring, alg=alg)
         self.burning = Burning(**kept, sleep=self.pass_time)
         self.restore = Restore(**kept)
+        self.importing = Importing(store=self.store, custodians=self.custodians, watch=self.watch)
         self.keyring = Keyring(**kept, clock=self.clock)
 
     async def start(self) -> Replica:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from auth_server.keys.custodians.contract import Custodian, Signer
-from auth_server.keys.public_half import ALGORITHMS, check_pair, public_jwk_of
+from auth_server.keys.public_half import ALGORITHMS, check_pair, private_key_of, public_jwk_of
 from auth_server.keys.sealing import KeyEncryptionKeys, SealedValue, signing_key_context
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.store.signing_keys import NewKey, SigningKey
@@ -38,7 +38,17 @@ class LocalCustodian(Custodian):
         generator = _GENERATORS.get(alg)
         if generator is None:
             raise KeyUnavailable(f"no key can be made for the algorithm {alg}")
-        private_key = generator()
+        return self._sealed_new(ring, alg, generator())
+
+    def adopt(self, ring: str, alg: str, members: Mapping[str, str]) -> NewKey:
+        """Seal a private key that was made elsewhere, given as JWK members; nothing is published or stored by this.
+
+        Raises:
+            ValueError: it is no private key for this algorithm, or its halves do not belong together.
+        """
+        return self._sealed_new(ring, alg, private_key_of(alg, members))
+
+    def _sealed_new(self, ring: str, alg: str, private_key: Any) -> NewKey:
         public_jwk = public_jwk_of(alg, private_key.public_key())
         kid = public_jwk["kid"]
         encoded = private_key.private_bytes(
