@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from auth_server.endpoints.contract import Endpoint
 from auth_server.protocol.directory import Directory
+from auth_server.protocol.resource import Resource
 from auth_server.protocol.scope import OFFLINE_ACCESS
 from auth_server.web.door import Cors
 from auth_server.web.request import Request
@@ -34,14 +35,24 @@ class AuthorizationServerMetadata(Endpoint):
         self._endpoints = tuple(endpoints)
         self._directory = directory
         self._key_policy = key_policy
+        self._made: tuple[Mapping[str, Resource] | None, Response] = (None, Response(503))
 
     async def answer(self, request: Request) -> Response:
-        """Answer with the document. It names nothing that is not served."""
+        """Answer with the document; its bytes are made when the resources are read anew."""
+        resources = (await self._directory()).resources
+        made_for, response = self._made
+        # By identity: as long as nothing changed, the directory remembers one and the same mapping.
+        if made_for is not resources:
+            response = self._make(resources)
+            self._made = (resources, response)
+        return response
+
+    def _make(self, resources: Mapping[str, Resource]) -> Response:
+        """Return the document. It names nothing that is not served."""
         document: dict[str, object] = {"issuer": self._issuer}
         for endpoint in self._endpoints:
             document |= endpoint.metadata(self._issuer)
-        directory = await self._directory()
-        scopes = {name for resource in directory.resources.values() for name in resource.scopes}
+        scopes = {name for resource in resources.values() for name in resource.scopes}
         document["scopes_supported"] = [*sorted(scopes), OFFLINE_ACCESS]
         # RFC 8414 section 2 requires the member. There is no authorization endpoint yet, so no response type is supported.
         document.setdefault("response_types_supported", [])
