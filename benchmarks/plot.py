@@ -31,8 +31,8 @@ def as_svg(figures: Mapping[str, Figure]) -> str:
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
         '<text x="16" y="26" font-size="17" font-weight="600" fill="#1c1c1c">Each figure ÷ its goal</text>',
         *_legend(),
-        *(part for place, (line, figure) in enumerate(measured) for part in _row(_TOP + _ROW * place, line, figure)),
         *_axis(height - 40),
+        *(part for place, (line, figure) in enumerate(measured) for part in _row(_TOP + _ROW * place, line, figure)),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"

@@ -11,6 +11,7 @@ from typing import Final
 
 from benchmarks.budget import LINES, Figure, Line, Verdict
 from benchmarks.rounds import Plan, Results
+from benchmarks.web import BUSY
 
 _PACKAGES: Final = ("cryptography", "PyJWT", "SQLAlchemy", "starlette", "uvicorn", "uvloop", "argon2-cffi")
 # Samples that are told as they are, beside the ratios made of them.
@@ -39,10 +40,10 @@ def as_text(figures: Mapping[str, Figure]) -> str:
 
 def as_markdown(results: Results, plan: Plan, load_program: str) -> str:
     """Return the whole report; it names the kinds of things it ran on, and no path."""
-    return "\n".join((*_head(plan, load_program), *_budget(results.figures), "", *_samples(results), ""))
+    return "\n".join((*_head(results, plan, load_program), *_budget(results.figures), "", *_samples(results), ""))
 
 
-def _head(plan: Plan, load_program: str) -> Iterator[str]:
+def _head(results: Results, plan: Plan, load_program: str) -> Iterator[str]:
     yield "# Last results of `make bench`"
     yield ""
     yield "`docs/performance.md` says how it is measured. Ratios first: absolute figures are this machine's."
@@ -50,6 +51,9 @@ def _head(plan: Plan, load_program: str) -> Iterator[str]:
     yield f"- {_processor()}; Python {platform.python_version()}, {ssl.OPENSSL_VERSION}; load by {load_program}"
     yield f"- {', '.join(f'{name} {version(name)}' for name in _PACKAGES)}"
     yield f"- medians of {plan.rounds} interleaved rounds, {plan.seconds:g} s a sample, {plan.tokens:,} different tokens"
+    others = results.of("others")
+    state = "of a busy machine" if others > BUSY else "of a quiet machine"
+    yield f"- other programs kept {others:.2f} cores busy meanwhile (median of the samples): figures **{state}**"
     yield ""
     yield "![each figure beside its bound](results.svg)"
     yield ""

@@ -19,8 +19,9 @@ from benchmarks.servers import Server
 FORM: Final = "application/x-www-form-urlencoded"
 JWKS: Final = "/.well-known/jwks.json"
 DISCOVERY: Final = "/.well-known/openid-configuration"
-# A sample is taken again when others used more than this part of a core meanwhile.
-_OTHERS: Final = 0.15
+# Others that use more than this part of a core disturb.
+BUSY: Final = 0.15
+_LOOK_SECONDS: Final = 0.25
 # Refresh tokens for a sample: as many as connections, and as many again that are on their way.
 _SESSIONS: Final = 64
 
@@ -36,13 +37,13 @@ class Sample:
 
 @dataclass(slots=True)
 class Bench:
-    """Everything that runs. `tries`: how often a sample is taken at most while others keep the machine busy."""
+    """Everything that runs. `patience`: seconds that may still be spent on waiting for others, or on measuring once more."""
 
     cores: machine.Cores
     auth: Server
     bare: Mapping[str, Server]
     seeded: Seeded
-    tries: int = 1
+    patience: float = 0.0
     answered: int = 0
 
     def token_request(self, grant: str) -> str:
@@ -77,11 +78,21 @@ class Bench:
         return Load(url, [load.get(url, "/me", token=token) for token in tokens] or [load.get(url, "/me")])
 
     def sample(self, server: Server, wanted: Load, seconds: float) -> Sample:
-        """Measure one load, again when others were busy meanwhile; return the least disturbed sample."""
+        """Measure one load, in a quiet moment if one comes; again when others were busy meanwhile; return the least disturbed."""
+        self._await_quiet()
         taken = [self._sample(server, wanted, seconds)]
-        while taken[-1].others > _OTHERS and len(taken) < self.tries:
+        while taken[-1].others > BUSY and self.patience >= seconds:
+            self.patience -= seconds
             taken.append(self._sample(server, self.refreshes() if wanted.tokens else wanted, seconds))
         return min(taken, key=lambda sample: sample.others)
+
+    def _await_quiet(self) -> None:
+        others = 1.0
+        while others > BUSY and self.patience > 0:
+            before = machine.busy_seconds()
+            time.sleep(_LOOK_SECONDS)
+            self.patience -= _LOOK_SECONDS
+            others = (machine.busy_seconds() - before) / _LOOK_SECONDS
 
     def mint(self, count: int) -> list[str]:
         """Return access tokens, all different."""
@@ -127,7 +138,7 @@ def settings(folder: Path, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def all_running(folder: Path, *, people: int, families: int, tries: int) -> Iterator[Bench]:
+def all_running(folder: Path, *, people: int, families: int, patience: float) -> Iterator[Bench]:
     """Start the auth server and the bare ones on the servers' core; they idle until they are asked."""
     cores, environment = machine.choose_cores(), settings(folder)
     seeded = seeding.seed(environment, people=people, families=families)
@@ -137,4 +148,4 @@ def all_running(folder: Path, *, people: int, families: int, tries: int) -> Iter
             kind: stack.enter_context(servers.running(servers.bare_server(kind, folder, auth.url, API), cores.server))
             for kind in ("hello", "open", "cached", "uncached")
         }
-        yield Bench(cores, auth, bare, seeded, tries)
+        yield Bench(cores, auth, bare, seeded, patience)

@@ -16,7 +16,7 @@ from benchmarks.rounds import Plan
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks read /proc")
 
-TINY = Plan(rounds=1, seconds=0.3, tokens=10, starts=1, rotations=40, tries=1, workers=False)
+TINY = Plan(rounds=1, seconds=0.3, tokens=10, starts=1, rotations=40, patience=0.0, workers=False)
 NOT_AT_THIS_COUNT = {"workers"}
 
 
