@@ -32,6 +32,13 @@ def _burn(given: argparse.Namespace) -> Answer:
     return over_services(burn)(given)
 
 
+def _import(given: argparse.Namespace) -> Answer:
+    from auth_server.cli.key_import import import_key
+    from auth_server.cli.opened import over_services
+
+    return over_services(import_key)(given)
+
+
 def _generate_encryption_key(_given: argparse.Namespace) -> Answer:
     key = generate_key_encryption_key()
     return Answer({"key": key}, key)
@@ -62,6 +69,18 @@ def _burn_arguments(parser: argparse.ArgumentParser) -> None:
     add_yes(parser)
 
 
+def _import_arguments(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument(
+        "--verify-only", metavar="FILE", help="public keys of an issuer that served our iss before: PEM, JWK, JWK Set"
+    )
+    which.add_argument("--private", metavar="FILE", help="a private key that is to become the standby: PEM or JWK; - reads it")
+    parser.add_argument("--issuer-note", metavar="TEXT", help="whose keys they are, for the audit log")
+    parser.add_argument(
+        "--not-after", metavar="WHEN", help="until when they verify: 2027-01-31, 2027-01-31T12:00:00Z, +30d, +48h"
+    )
+
+
 COMMANDS: Final = (
     Command(
         "list",
@@ -88,6 +107,19 @@ COMMANDS: Final = (
         ("auth-server key burn q3Zr8vFhK1w --reason 'seen in a log'", "auth-server key burn q3Zr8vFhK1w --planned --yes --json"),
         _burn,
         _burn_arguments,
+    ),
+    Command(
+        "import",
+        "bring a key from another issuer",
+        "Bring a key from elsewhere. --verify-only publishes the public half of an issuer that truly served our iss before, so that "
+        "its tokens go on being accepted until they expire. --private makes a private key the standby; it signs nothing before it was "
+        "published for AUTH_SERVER_KEY_PUBLISH_AHEAD.",
+        (
+            "auth-server key import --verify-only old-jwks.json --issuer-note 'the old server' --not-after +2d",
+            "auth-server key import --private key.pem --issuer-note 'from the old server'",
+        ),
+        _import,
+        _import_arguments,
     ),
     Command(
         "generate-encryption-key",
