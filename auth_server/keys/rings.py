@@ -43,6 +43,8 @@ class Rings:
         self._policy = policy
         self._custodian = custodian
         self._watch = watch or RollbackWatch(store)
+        # Of rings that this process is not configured for; kept, because a custodian may have to be asked again.
+        self._others: dict[str, Rotation] = {}
         self._configured = {alg: self._rotation(alg, alg) for alg in algorithms}
 
     @property
@@ -67,9 +69,7 @@ class Rings:
             StoreUnavailable: the database did not answer.
         """
         turns: list[Callable[[], Awaitable[list[Step]]]] = [rotation.initialise for rotation in self._configured.values()]
-        turns += [
-            self._rotation(view.ring, view.alg).wind_down for view in await self._views() if view.ring not in self._configured
-        ]
+        turns += [self._other(view).wind_down for view in await self._views() if view.ring not in self._configured]
         done: list[Step] = []
         troubles: list[KeyUnavailable] = []
         for turn in turns:
@@ -91,6 +91,11 @@ class Rings:
         if rotation is None:
             raise RotationRefused(f"there is no ring {ring} here; there is {', '.join(self._configured)}")
         return rotation
+
+    def _other(self, view: RingView) -> Rotation:
+        if view.ring not in self._others:
+            self._others[view.ring] = self._rotation(view.ring, view.alg)
+        return self._others[view.ring]
 
     async def _views(self) -> list[RingView]:
         return await self._store.read(lambda tx: tx.signing_keys.views())
