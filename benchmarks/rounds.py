@@ -63,7 +63,7 @@ class Plan:
         return 64 * (self.rounds + int(self.patience / self.seconds) + 1)
 
 
-FULL: Final = Plan(rounds=3, seconds=2.0, tokens=2_000, starts=5, rotations=2_000, patience=60.0, workers=True)
+FULL: Final = Plan(rounds=3, seconds=2.0, tokens=2_000, starts=5, rotations=2_000, patience=40.0, workers=True)
 QUICK: Final = Plan(rounds=1, seconds=1.0, tokens=300, starts=1, rotations=400, patience=0.0, workers=False)
 
 
