@@ -217,7 +217,7 @@ class Burning:
 
     async def _make_standby(self, ring: RingView, actor: str, tell: Callable[[Progress], None]) -> None:
         # Who cannot open the active key has the wrong key encryption keys: what he made would open nowhere else.
-        if ring.active is not None:
+        if ring.active is not None and ring.active.custodian == self._custodian:
             await self._open(ring.active)
         custodian = self._custodian_called(self._custodian)
         made = await asyncio.to_thread(custodian.generate, ring.ring, ring.alg)

@@ -79,6 +79,7 @@ class Rotation:
         self._alg = alg
         self._custodian = custodian
         self._watch = watch or RollbackWatch(store)
+        self._to_destroy: list[SigningKey | NewKey] = []
 
     async def initialise(self) -> list[Step]:
         """Make the ring unless it is there, then do what is due; return what this process itself did.
@@ -92,7 +93,9 @@ class Rotation:
         if await self._read() is None and not await self._watch.halted():
             await self._check_key_encryption_keys()
             key = await self._generate(self._alg)
-            await self._change(_Change(StepKind.CREATE_STANDBY, (key.kid,), 0), lambda tx: tx.signing_keys.start_ring(key))
+            change = _Change(StepKind.CREATE_STANDBY, (key.kid,), 0)
+            if not await self._change(change, lambda tx: tx.signing_keys.start_ring(key)):
+                self._to_destroy.append(key)
         return await self.tick()
 
     async def tick(self) -> list[Step]:
@@ -102,6 +105,7 @@ class Rotation:
 
         Raises:
             KeyUnavailable: a standby cannot be made, or does not open and is therefore not promoted; nothing was changed by that.
+                Or a custodian did not destroy a key that was erased.
             StoreUnavailable: the database did not answer.
         """
         view = await self._read()
@@ -132,6 +136,7 @@ class Rotation:
             if not await self._carry_out(same_kind, view):
                 break
             done += same_kind
+        await self._destroy()
         return done
 
     async def rotate_now(self, *, emergency: bool = False) -> str:
@@ -184,7 +189,11 @@ class Rotation:
         await self._check_key_encryption_keys()
         key = await self._generate(view.alg)
         change = _Change(StepKind.CREATE_STANDBY, (key.kid,), view.epoch)
-        return await self._change(change, lambda tx: tx.signing_keys.add_standby(key, epoch=view.epoch))
+        added = await self._change(change, lambda tx: tx.signing_keys.add_standby(key, epoch=view.epoch))
+        if not added:
+            # Somebody else was quicker; an HSM would keep a key that no row names, and a KMS would be paid for it.
+            self._to_destroy.append(key)
+        return added
 
     async def _promote(self, view: RingView, standby: SigningKey, publish_ahead_ms: int, actor: str = "job") -> bool:
         # A standby that does not open must not become the only key that may sign.
@@ -200,9 +209,8 @@ class Rotation:
     async def _erase(self, view: RingView, change: _Change) -> bool:
         sign_lease_ms = self._policy.sign_lease_ms
         erased = await self._change(change, lambda tx: tx.signing_keys.erase_private(view.ring, sign_lease_ms=sign_lease_ms))
-        for key in view.keys:
-            if erased and key.kid in change.kids:
-                await asyncio.to_thread(self._custodian_of(key).destroy, key)
+        if erased:
+            self._to_destroy += [key for key in view.keys if key.kid in change.kids]
         return erased
 
     async def _close(self, view: RingView, change: _Change) -> bool:
@@ -211,8 +219,18 @@ class Rotation:
             change, lambda tx: tx.signing_keys.close_ring(view.ring, epoch=view.epoch, unwanted_for_ms=unwanted_for_ms)
         )
         if closed and view.pending is not None:
-            await asyncio.to_thread(self._custodian_of(view.pending).destroy, view.pending)
+            self._to_destroy.append(view.pending)
         return closed
+
+    async def _destroy(self) -> None:
+        """Let the custodians destroy what they hold of keys without a row; one that does not is asked again with the next tick."""
+        while self._to_destroy:
+            key = self._to_destroy.pop(0)
+            try:
+                await asyncio.to_thread(self._custodian_of(key).destroy, key)
+            except KeyUnavailable:
+                self._to_destroy.append(key)
+                raise
 
     async def _change(self, change: _Change, apply: Callable[[Transaction], bool | list[str]]) -> bool:
         """Record the intent, then apply the change and record its outcome in one transaction; say whether it was ours."""
@@ -234,16 +252,20 @@ class Rotation:
         return await asyncio.to_thread(self._custodians[self._custodian].generate, self._ring, alg)
 
     async def _check_key_encryption_keys(self) -> None:
-        """Who cannot open an active key has the wrong key encryption keys: what he made would open nowhere else."""
+        """Who cannot open an active key has the wrong key encryption keys: what he made would open nowhere else.
+
+        Keys of another custodian say nothing about that, and one that is lost must not keep its successor from being made.
+        """
         views = await self._store.read(lambda tx: tx.signing_keys.views())
         own = [view.active for view in views if view.ring == self._ring]
-        for key in [key for key in (*own, *(view.active for view in views)) if key is not None][:1]:
+        active = [key for key in (*own, *(view.active for view in views)) if key is not None and key.custodian == self._custodian]
+        for key in active[:1]:
             await self._check(key)
 
     async def _check(self, key: SigningKey) -> None:
         await asyncio.to_thread(self._custodian_of(key).load, key)
 
-    def _custodian_of(self, key: SigningKey) -> Custodian:
+    def _custodian_of(self, key: SigningKey | NewKey) -> Custodian:
         try:
             return self._custodians[key.custodian]
         except KeyError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -13,40 +13,12 @@ import pytest
 
 from auth_server.keys import jws
 from auth_server.keys.custodians.contract import Signer
-from auth_server.keys.keyring import Keyring
-from auth_server.keys.rotation import Rotation
-from auth_server.protocol.authorization import StartFamily
 from auth_server.protocol.errors import KeyUnavailable
-from auth_server.protocol.refresh import RefreshPolicy
-from auth_server.revocation.feed import Feed
-from auth_server.store.signing_keys import KeyState, RingView, SigningKey
-from auth_server.tokens.families import Families, MacKeys
-from auth_server.tokens.issuer import TokenIssuer
 from shared.jose import ES256
 from shared.jwk import PRIVATE_MEMBERS, thumbprint
-from tests.support.builders import FACTS, an_authorization
-from tests.support.clock import FakeClock
-from tests.support.custodians import CUSTODIANS, MAKES, Home, stored
-from tests.support.databases import Database
+from tests.support.custodians import MAKES, Home, stored
 from tests.support.hsm import PIN
-from tests.support.keys import ISSUER, POLICY, header_of, is_signed_by
-
-LEASE, N, V = POLICY.timings.sign_lease, POLICY.timings.publish_ahead, POLICY.timings.retire_after
-
-
-@pytest.fixture
-def home_of(request: pytest.FixtureRequest) -> Callable[[str], Home]:
-    def find(name: str) -> Home:
-        # Only what is asked for is started: the others may not be installed.
-        access = {"pkcs11": "hsm", "aws_kms": "kms"}.get(name)
-        return Home(name, **({name: request.getfixturevalue(access)} if access else {}))
-
-    return find
-
-
-@pytest.fixture(params=CUSTODIANS)
-def home(request: pytest.FixtureRequest, home_of: Callable[[str], Home]) -> Home:
-    return home_of(request.param)
+from tests.support.keys import is_signed_by
 
 
 def a_token(signer: Signer, key: Any, **claims: object) -> str:
@@ -164,117 +136,3 @@ def test_eight_threads_sign_at_once(home: Home) -> None:
 
     assert len(set(tokens)) == 80
     assert all(is_signed_by(token, key.public_jwk) for token in tokens)
-
-
-class Process:
-    """An issuer's process whose new keys are made by one custodian: rotation, keyring and token issuer on one store."""
-
-    def __init__(self, database: Database, home: Home) -> None:
-        self.clock = database.clock
-        self.store = database.store()
-        custodians = home.process()
-        self.rotation = Rotation(
-            store=self.store, custodians=custodians, policy=POLICY, ring="default", alg=ES256, custodian=home.name
-        )
-        self.keyring = Keyring(store=self.store, clock=self.clock, custodians=custodians, policy=POLICY)
-
-    async def start(self) -> Process:
-        await self.rotation.initialise()
-        await self.keyring.refresh()
-        return self
-
-    async def sign(self) -> str:
-        return await self.keyring.sign({"sub": "alice"}, "at+jwt", ES256)
-
-    def ring(self) -> RingView:
-        view = self.store.read_blocking(lambda tx: tx.signing_keys.view("default"))
-        assert view is not None
-        return view
-
-    def key(self, kid: str) -> SigningKey:
-        found = self.store.read_blocking(lambda tx: tx.signing_keys.find(kid))
-        assert found is not None
-        return found
-
-    def issuer(self) -> TokenIssuer:
-        macs = MacKeys()
-        macs.replace(0, {0: bytes(32)})
-        policy = RefreshPolicy(quiet_window=30, retry_grace=120, idle_lifetime=3600, lifetime=7200)
-        families = Families(mac_keys=macs, policy=policy, feed=Feed(POLICY.timings), session_idle_lifetime=3600)
-        return TokenIssuer(store=self.store, signer=self.keyring, families=families, issuer=ISSUER, lifetime=600)
-
-
-@pytest.fixture
-def start(database: Database) -> Iterator[Callable[[Home], Process]]:
-    made: list[Process] = []
-
-    def make(home: Home) -> Process:
-        made.append(Process(database, home))
-        return made[-1]
-
-    yield make
-    for process in made:
-        process.keyring.close()
-
-
-async def test_a_key_lives_its_whole_life(home: Home, start: Callable[[Home], Process], clock: FakeClock) -> None:
-    """The real rotation and keyring: made, published, promoted, signing, erased, destroyed where it was held, withdrawn."""
-    process = await start(home).start()
-    first, second = process.ring().active, process.ring().pending
-    assert first is not None
-    assert second is not None
-    assert header_of(await process.sign())["kid"] == first.kid
-    assert {key.custodian for key in process.ring().keys} == {home.name}
-
-    clock.advance(max(N, POLICY.rotation_period) + 1)
-    await process.start()
-    token = await process.sign()
-    clock.advance(LEASE + 1)
-    await process.start()
-
-    assert header_of(token)["kid"] == second.kid
-    assert is_signed_by(token, second.public_jwk)
-    erased = process.key(first.kid)
-    assert (erased.state, erased.private_ref) == (KeyState.RETIRING, None)
-    with pytest.raises(KeyUnavailable):
-        home.custodian().load(erased if home.name == "local" else first)
-    clock.advance(V + 1)
-    await process.start()
-    assert process.keyring.published().kids == {second.kid, process.ring().pending.kid}  # type: ignore[union-attr]
-
-
-async def test_a_custodian_that_is_away_costs_signatures_and_nothing_else(
-    home: Home, start: Callable[[Home], Process], clock: FakeClock, database: Database
-) -> None:
-    """The key set is the same bytes, so nobody rejects anything; nothing is spent, stored or rotated."""
-    there = await start(home).start()
-    before = there.ring()
-    clock.advance(max(N, POLICY.rotation_period) + 1)  # a promotion and a standby are due
-
-    gone = start(home.away())
-    with pytest.raises(KeyUnavailable):
-        await gone.start()
-    await gone.keyring.refresh()
-    await there.keyring.refresh()
-
-    assert gone.keyring.jwks() == there.keyring.jwks()
-    with pytest.raises(KeyUnavailable):
-        await gone.sign()
-    with pytest.raises(KeyUnavailable):
-        await gone.issuer().issue(an_authorization(settlement=StartFamily(None)), FACTS)
-    assert gone.keyring.fault(ES256)
-    assert len(gone.keyring.warnings()) >= 2
-    assert database.execute("SELECT count(*) FROM refresh_family")[0][0] == 0
-    assert (gone.ring().epoch, gone.ring().keys) == (before.epoch, before.keys)
-
-
-async def test_a_custodian_that_came_back_is_used_without_a_restart(home: Home, start: Callable[[Home], Process]) -> None:
-    await start(home).start()
-    process = start(home.away())
-    await process.keyring.refresh()
-    assert process.keyring.fault(ES256)
-
-    process.keyring._custodians = home.process()
-    await process.keyring.refresh()
-
-    assert await process.sign()

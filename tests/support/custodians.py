@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+
+import pytest
 
 from auth_server.keys.custodians.aws_kms import AwsKmsAccess
 from auth_server.keys.custodians.contract import Custodian
@@ -51,6 +53,21 @@ class Home:
             pkcs11=self.pkcs11 and replace(self.pkcs11, token="not-plugged-in"),
             aws_kms=self.aws_kms and replace(self.aws_kms, endpoint=f"http://127.0.0.1:{_closed_port()}"),
         )
+
+
+@pytest.fixture
+def home_of(request: pytest.FixtureRequest) -> Callable[[str], Home]:
+    def find(name: str) -> Home:
+        # Only what is asked for is started: the others may not be installed.
+        access = {"pkcs11": "hsm", "aws_kms": "kms"}.get(name)
+        return Home(name, **({name: request.getfixturevalue(access)} if access else {}))
+
+    return find
+
+
+@pytest.fixture(params=CUSTODIANS)
+def home(request: pytest.FixtureRequest, home_of: Callable[[str], Home]) -> Home:
+    return home_of(request.param)
 
 
 def stored(key: NewKey, **changes: object) -> SigningKey:
