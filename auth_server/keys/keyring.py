@@ -189,7 +189,8 @@ class Keyring:
         overdue = [
             f"the active key of the ring {ring.ring} is overdue" for ring in view.rings if is_overdue(ring, now_ms, self._policy)
         ]
-        return (*view.faults, *overdue)
+        halted = [f"nothing is signed: {_halted(view.halt)}; {HOW_TO_GO_ON}"] if view.halt and view.halt.reason else []
+        return (*halted, *view.faults, *overdue)
 
     def close(self) -> None:
         """Stop the signing thread and forget the private keys."""

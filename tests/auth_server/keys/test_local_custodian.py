@@ -99,3 +99,8 @@ def test_no_text_form_shows_a_private_key() -> None:
 
     assert "private_ref" not in shown
     assert "PrivateKey" not in shown
+
+
+def test_no_kid_looks_like_an_option_of_a_command() -> None:
+    """One thumbprint in 64 begins with a dash; of 300, all but never none would."""
+    assert not any(a_custodian().generate("default", ED25519).kid.startswith("-") for _ in range(300))

@@ -84,6 +84,7 @@ async def test_a_database_older_than_what_was_published_signs_nothing_and_change
         await replica.rotation.rotate_now(emergency=True)
     with pytest.raises(BurnRefused):
         await replica.burning.burn(before.active_kid or "", reason="a mistake")
+    assert "restore finish" in replica.keyring.warnings()[0]
     assert replica.ring().keys == before.keys
     assert replica.ring().epoch == before.epoch
     assert replica.keyring.jwks() == served  # what every resource server holds goes on being served
