@@ -44,6 +44,14 @@ class Resources:
         """
         return await self._remembered.get(None)
 
+    async def without_algorithm(self) -> list[str]:
+        """Return the identifiers of resources that ask for an algorithm this server does not sign with: their tokens are refused.
+
+        Raises:
+            StoreUnavailable: the database did not answer.
+        """
+        return [name for name, resource in (await self.all()).items() if resource.signing_alg not in (None, *self._algorithms)]
+
     async def create(self, resource: Resource, *, actor: str = "operator") -> bool:
         """Store a resource; False when the identifier is taken.
 

@@ -83,6 +83,19 @@ async def test_a_refresh_that_cannot_be_signed_spends_nothing(issuer: Issuer) ->
     assert issuer.rows("refresh_family") == before
 
 
+async def test_a_server_without_the_algorithm_says_whose_tokens_it_will_refuse(
+    issuer: Issuer, issuer_database: Database, tmp_path: Path
+) -> None:
+    """An operator who takes an algorithm away hears of it at the first start, not from the people who use that API."""
+    async with running(issuer_database, tmp_path / "other") as other:
+        told = [line for line in other.log if "the algorithm is not configured" in line]
+
+        assert len(told) == 1
+        assert STRICT in told[0]
+        assert (await other.token("machine", grant_type="client_credentials", scope="strict:read")).status_code == 503
+        assert (await other.token("machine", grant_type="client_credentials", scope="notes:read")).status_code == 200
+
+
 async def test_readiness_is_about_the_default_algorithm(issuer: Issuer) -> None:
     assert (await issuer.http.get("/readyz")).status_code == 200
 
