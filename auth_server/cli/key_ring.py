@@ -42,7 +42,9 @@ async def list_keys(services: Services, given: argparse.Namespace) -> Answer:
     if not rings:
         return Answer(document, "no keys yet: run auth-server init")
     notes = [f"nothing is signed: {halted}; {HOW_TO_GO_ON}"] if halted else []
-    notes += [f"intended {relative(intent.at, services.store.clock.now_ms())}, without an outcome: {intent}" for intent in intents]
+    notes += [
+        f"intended {relative(intent.at, services.store.clock.now_ms())}, without an outcome: {intent}" for intent in intents
+    ]
     return Answer(document, "\n\n".join(_told_ring(view, keys, policy) for view, keys in rings), tuple(notes))
 
 
