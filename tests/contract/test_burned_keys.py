@@ -16,6 +16,7 @@ from resource_server.verifier.key_set import parse_key_set
 from resource_server.verifier.policy import Policy
 from resource_server.verifier.verify import verify
 from shared.jose import ED25519
+from tests.support.backups import back_up, restore
 from tests.support.clock import FakeClock
 from tests.support.databases import Database
 from tests.support.foreign_keys import KEYS, public_pem
@@ -24,7 +25,6 @@ from tests.support.keys import ISSUER, POLICY, Replica, header_of
 API: Final = "https://api.example"
 ALGORITHMS: Final = frozenset({ED25519})
 V: Final = POLICY.timings.retire_after
-TABLES: Final = ("signing_key", "key_ring", "key_halt", "audit_event", "feed_entry", "feed_head")
 
 
 class Api:
@@ -99,16 +99,13 @@ async def test_no_answer_of_an_older_database_revives_it(
 ) -> None:
     """K7 and K8: not while nobody has noticed, not in the halt, not after the restore was finished."""
     burned = await a_token(replica)
-    for table in TABLES:
-        database.execute(f"CREATE TABLE backup_of_{table} AS SELECT * FROM {table}")
+    back_up(database)
     await replica.burning.burn(header_of(burned)["kid"], reason="stolen")
     await replica.keyring.refresh()
     good = await a_token(replica)
     clock.advance(2)
     api.fetch()
-    for table in TABLES:
-        database.execute(f"DELETE FROM {table}")
-        database.execute(f"INSERT INTO {table} SELECT * FROM backup_of_{table}")
+    restore(database)
 
     late = Api(replica)  # it starts after the restore, and remembers nothing
     for settle in (replica.keyring.refresh, replica.restore.finish, replica.rotation.tick):

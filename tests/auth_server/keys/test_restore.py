@@ -1,23 +1,21 @@
-"""A database that was restored from a backup: noticed, nothing signed, and nobody's valid token rejected once it is settled.
-
-The backup holds every table that tells of keys; resource servers are told by what they were served last.
-"""
+"""A restore that is finished: what was burned stays burned, what was handed out is accepted, and the issuer signs again."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from auth_server.keys.burning import BurnRefused
 from auth_server.keys.restore import RestoreRefused
-from auth_server.keys.rotation import RotationRefused
+from auth_server.keys.rings import Rings
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.store.signing_keys import KeyState
+from shared.jose import ED25519, ES256, RS256
+from tests.support.backups import back_up, restore
 from tests.support.clock import FakeClock
 from tests.support.databases import Database
 from tests.support.keys import OTHER_KEK, POLICY, Replica, header_of
@@ -26,7 +24,6 @@ N = POLICY.timings.publish_ahead
 V = POLICY.timings.retire_after
 W_PUB = POLICY.timings.view_lease
 M = POLICY.timings.jwks_max_age
-_TABLES = ("signing_key", "key_ring", "key_halt", "audit_event", "feed_entry", "feed_head")
 
 
 @pytest.fixture
@@ -41,17 +38,6 @@ def replica(any_database: Database, journal: Path) -> Iterator[Replica]:
     made.keyring.close()
 
 
-def back_up(database: Database) -> None:
-    for table in _TABLES:
-        database.execute(f"CREATE TABLE backup_of_{table} AS SELECT * FROM {table}")
-
-
-def restore(database: Database) -> None:
-    for table in _TABLES:
-        database.execute(f"DELETE FROM {table}")
-        database.execute(f"INSERT INTO {table} SELECT * FROM backup_of_{table}")
-
-
 async def turn(replica: Replica) -> None:
     """One turn of the job that keeps the keys."""
     await replica.rotation.tick()
@@ -62,78 +48,6 @@ async def rotate(replica: Replica, clock: FakeClock) -> None:
     clock.advance(N + 1)
     await replica.rotation.rotate_now()
     await replica.keyring.refresh()
-
-
-async def test_a_database_older_than_what_was_published_signs_nothing_and_changes_nothing(
-    any_database: Database, replica: Replica, clock: FakeClock
-) -> None:
-    await replica.start()
-    back_up(any_database)
-    await rotate(replica, clock)
-    served = replica.keyring.jwks()
-    restore(any_database)
-    before = replica.ring()
-
-    clock.advance(POLICY.rotation_period)
-    await turn(replica)
-
-    assert replica.keyring.fault() == "the database is older than what was published; run auth-server restore finish"
-    with pytest.raises(KeyUnavailable):
-        await replica.sign()
-    with pytest.raises(RotationRefused):
-        await replica.rotation.rotate_now(emergency=True)
-    with pytest.raises(BurnRefused):
-        await replica.burning.burn(before.active_kid or "", reason="a mistake")
-    assert "restore finish" in replica.keyring.warnings()[0]
-    assert replica.ring().keys == before.keys
-    assert replica.ring().epoch == before.epoch
-    assert replica.keyring.jwks() == served  # what every resource server holds goes on being served
-
-
-async def test_a_start_notices_it_before_it_changes_anything(
-    any_database: Database, replica: Replica, journal: Path, clock: FakeClock
-) -> None:
-    """A promotion that is due at once would raise the epoch above the journal's, and the loss would never show."""
-    await replica.start()
-    back_up(any_database)
-    await rotate(replica, clock)
-    restore(any_database)
-    clock.advance(POLICY.rotation_period)
-
-    restarted = await Replica(any_database, journal=journal).start()
-
-    assert restarted.keyring.fault() is not None
-    restarted.keyring.close()
-
-
-async def test_replicas_that_keep_no_journal_stop_too(any_database: Database, replica: Replica, clock: FakeClock) -> None:
-    await replica.start()
-    other = await Replica(any_database).start()
-    back_up(any_database)
-    await rotate(replica, clock)
-    restore(any_database)
-
-    await replica.keyring.refresh()
-    await turn(other)
-
-    with pytest.raises(KeyUnavailable):
-        await other.sign()
-    with pytest.raises(KeyUnavailable):
-        other.keyring.jwks()  # it does not know what was published, and so says nothing
-    other.keyring.close()
-
-
-async def test_the_alarm_is_raised_once(any_database: Database, replica: Replica, clock: FakeClock) -> None:
-    await replica.start()
-    back_up(any_database)
-    await rotate(replica, clock)
-    restore(any_database)
-
-    for _ in range(3):
-        await turn(replica)
-
-    events = [json.loads(body) for _, body in replica.store.read_blocking(lambda tx: tx.audit_events.since(0, 1000))]
-    assert [event["outcome"] for event in events if event["name"] == "state_rollback_detected"] == ["alarm"]
 
 
 async def test_the_restored_key_signs_at_once_while_it_is_still_published(
@@ -328,19 +242,6 @@ async def test_an_empty_database_has_nothing_to_finish(replica: Replica) -> None
         await replica.restore.finish()
 
 
-async def test_a_new_database_beside_an_old_journal_is_no_rollback(
-    any_database: Database, replica: Replica, clock: FakeClock
-) -> None:
-    await replica.start()
-    for table in ("signing_key", "key_ring"):
-        any_database.execute(f"DELETE FROM {table}")
-    clock.advance(1)
-
-    await replica.start()
-
-    assert await replica.sign()
-
-
 async def test_finishing_a_healthy_database_rejects_nothing(replica: Replica) -> None:
     await replica.start()
     before = replica.keyring.published()
@@ -377,3 +278,31 @@ async def test_a_copied_file_put_back_is_noticed_and_settled(database: Database,
 
     assert await restarted.sign()
     restarted.keyring.close()
+
+
+async def test_every_ring_is_settled_in_one_go(any_database: Database, journal: Path, clock: FakeClock) -> None:
+    """A ring that did not sign yet still does not, and none is left behind."""
+    replica = Replica(any_database, journal=journal)
+    kept: dict[str, Any] = {"store": replica.store, "custodians": replica.custodians, "policy": POLICY, "watch": replica.watch}
+    await Rings(**kept, algorithms=(ED25519, ES256)).initialise()
+    clock.advance(N + 1)
+    rings = Rings(**kept, algorithms=(ED25519, ES256, RS256))
+    await rings.initialise()
+    await replica.keyring.refresh()
+    back_up(any_database)
+    for alg in (ED25519, ES256):
+        await rings.of(alg).rotate_now(emergency=True)
+    await replica.keyring.refresh()
+    restore(any_database)
+
+    restored = await replica.restore.finish()
+    await rings.tick()
+    await replica.keyring.refresh()
+
+    assert {ring.ring: ring.active_kid is not None for ring in restored.rings} == {ED25519: True, ES256: True, RS256: False}
+    assert restored.wait_seconds == 0
+    for alg in (ED25519, ES256):
+        assert await replica.keyring.sign({"sub": "alice"}, "at+jwt", alg)
+    with pytest.raises(KeyUnavailable):
+        await replica.keyring.sign({"sub": "alice"}, "at+jwt", RS256)
+    replica.keyring.close()
