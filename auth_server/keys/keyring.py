@@ -10,14 +10,14 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Final
 
 from auth_server.clock import DatabaseClock
 from auth_server.keys import jws
 from auth_server.keys.bounded_threads import BoundedThreads
+from auth_server.keys.choice import default_alg, why_it_cannot_sign
 from auth_server.keys.custodians.contract import Custodian, Signer
-from auth_server.keys.lifecycle import RotationPolicy, is_overdue, signs_from_ms
+from auth_server.keys.lifecycle import RotationPolicy, is_overdue
 from auth_server.keys.published import PublishedKeys, publish, republish
 from auth_server.keys.rollback import HOW_TO_GO_ON, RollbackWatch
 from auth_server.keys.turns import Turns
@@ -114,7 +114,9 @@ class Keyring:
             ours = [ring for ring in rings if ring.alg in self._algorithms]
             faults = await self._open_signers([key for ring in ours for key in (ring.active, ring.pending) if key is not None])
             published = await self._publish(rings, halt)
-            self._view = _View(asked_at, rings, halt, published, self._active_keys(rings), self._default_alg(rings), faults)
+            self._view = _View(
+                asked_at, rings, halt, published, self._active_keys(rings), default_alg(self._algorithms, rings), faults
+            )
 
     async def sign(self, claims: Mapping[str, object], typ: str, alg: str | None = None) -> str:
         """Return a compact JWS of claims under the active key.
@@ -235,7 +237,9 @@ class Keyring:
             self._check_halt(view.halt)
         key = view.active.get(alg or view.default_alg)
         if key is None:
-            raise KeyUnavailable(self._why_no_key(view, alg or view.default_alg))
+            asked = alg or view.default_alg
+            reason = why_it_cannot_sign(asked, self._algorithms, view.rings, self._policy) or "; ".join(view.faults)
+            raise KeyUnavailable(reason or f"no active key for the algorithm {asked}")
         error = self._clock.wall_clock_error()
         if abs(error) > self._policy.timings.clock_error:
             raise KeyUnavailable(f"this machine's clock is {error:+.0f} s off the database's")
@@ -251,22 +255,6 @@ class Keyring:
         left_ms = 0 if halt.signs_from is None else halt.signs_from - self._clock.now_ms()
         if left_ms > 0:
             raise KeyUnavailable(f"the restored key is published, and signs in {left_ms // 1000 + 1} s")
-
-    def _why_no_key(self, view: _View, alg: str) -> str:
-        if alg not in self._algorithms:
-            return f"this server is not configured to sign with {alg}"
-        ring = next((ring for ring in view.rings if ring.alg == alg), None)
-        starts = None if ring is None else signs_from_ms(ring, self._policy)
-        if starts is not None:
-            # Never another algorithm instead: who asks for one does so because its resource servers take no other.
-            at = datetime.fromtimestamp(starts / 1000, UTC).isoformat(timespec="seconds")
-            return f"the first key for {alg} has to be known everywhere before it signs, which is from {at} on"
-        return "; ".join(view.faults) or f"no active key for the algorithm {alg}"
-
-    def _default_alg(self, rings: Sequence[RingView]) -> str:
-        # A default that was exchanged takes over when its first key may sign. One that signs already never falls back to another.
-        signing = {ring.alg for ring in rings if ring.active is not None}
-        return next((alg for alg in self._algorithms if alg in signing), self._algorithms[0])
 
     def _age(self, view: _View) -> float:
         return self._clock.monotonic() - view.asked_at
