@@ -35,7 +35,7 @@ from auth_server.store.transaction import Transaction
 
 MAX_GROUP: Final = 64
 # How long a group waits for more units behind a group of several. On a core that signs as well, units come one by one as their
-# signatures are made; without this nearly each had a commit to itself, and a rotation cost a third more.
+# signatures are made; without this four of five had a commit to themselves.
 PATIENCE_SECONDS: Final = 0.003
 MAX_WAITING: Final = 2_000
 MAX_ATTEMPTS: Final = 4
