@@ -11,15 +11,16 @@ ARGS ?=
 WORKERS ?=
 PROFILE ?=
 UPGRADE ?=
+DRILLS ?=
 
 # Left alone, uv fetches a missing interpreter from a place that is no package index: it surprises, and fails on closed networks.
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint types format bench migrate up down lock clean
+.PHONY: help setup run demo test lint types format bench drills drills-full migrate up down lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP) ## Make the environment in .venv, with both servers' commands in .venv/bin
 	@:
@@ -46,6 +47,12 @@ format: $(STAMP) ## Write the one formatting there is
 
 bench: $(STAMP) ## Measure start, memory, login, tokens and verification; write a table and a plot
 	@$(PYTHON) -m benchmarks
+
+drills: $(STAMP) ## Try both servers against faults at reduced counts, within 30 minutes; DRILLS="R1 R4" picks
+	@$(PYTHON) -m tests.drills $(DRILLS)
+
+drills-full: $(STAMP) ## The same at full counts: hours
+	@$(PYTHON) -m tests.drills --full $(DRILLS)
 
 migrate: $(STAMP) ## Bring the database that AUTH_SERVER_DATABASE_URL names to the newest schema
 	@$(VENV)/bin/auth-server migrate

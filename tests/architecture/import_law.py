@@ -128,8 +128,17 @@ LAZY_IMPORTERS: Final = (
     "resource_server/adapters/",
 )
 # Outside the packages: who may see both sides at once. `docs/demo/` and `benchmarks/` are programs that
-# start both, `tests/documents/` holds papers to the code of both.
-MAY_SEE_BOTH: Final = ("tests/contract/", "tests/flows/", "tests/attacks/", "tests/documents/", "benchmarks/", "docs/demo/")
+# start both, `tests/documents/` holds papers to the code of both, `tests/drills/` and `key_world/` let both live through faults.
+MAY_SEE_BOTH: Final = (
+    "tests/contract/",
+    "tests/flows/",
+    "tests/attacks/",
+    "tests/documents/",
+    "tests/drills/",
+    "tests/properties/key_world/",
+    "benchmarks/",
+    "docs/demo/",
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)

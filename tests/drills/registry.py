@@ -1,0 +1,18 @@
+"""The drills that exist, by name, in the order in which they are worth most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from tests.drills import r01_rotation, r04_clock, r05_compromise, r19_properties, r20_models, r25_key_encryption_keys
+from tests.drills.tally import Tally
+
+DRILLS: Final[dict[str, Callable[..., Tally]]] = {
+    "R20": r20_models.run,
+    "R1": r01_rotation.run,
+    "R5": r05_compromise.run,
+    "R4": r04_clock.run,
+    "R25": r25_key_encryption_keys.run,
+    "R19": r19_properties.run,
+}
