@@ -232,12 +232,13 @@ def test_a_refresh_token_tells_its_family_and_is_ended(client_id: str, operator:
     assert len(operator.events("family.revoked")) == 1
 
 
-def test_a_refresh_token_of_a_disabled_person_is_said_to_be_useless(operator: Operator) -> None:
+def test_a_refresh_token_of_a_disabled_person_is_said_to_be_revoked(operator: Operator) -> None:
+    """Its family ended with the account, and stays ended when the account is enabled again."""
     operator.done("user", "create", "--username", "alice")
     token = _refresh_token(operator)
     operator.done("user", "disable", "alice")
 
-    assert operator("token", "inspect", token, "--json").json["status"] == "account_disabled"
+    assert operator("token", "inspect", token, "--json").json["status"] == "revoked"
 
 
 def test_a_refresh_token_whose_family_was_purged_is_said_to_be_gone(operator: Operator) -> None:
