@@ -8,10 +8,8 @@ from typing import Any, Final
 
 from auth_server.keys.keyring import Keyring
 from auth_server.keys.lifecycle import RotationPolicy
-from auth_server.keys.published import PublishedKeys
 from auth_server.keys.rotation import Rotation
 from auth_server.store.audit_events import AuditRecord
-from auth_server.store.signing_keys import SigningKey
 from auth_server.store.store import Store
 from auth_server.store.transaction import Transaction
 from resource_server.jwks.cache import KeyCache, Landing
@@ -31,14 +29,6 @@ class SignsForEver(Keyring):
     def _usable_key(self, alg: str | None) -> Any:
         view = self._view
         return (view and view.active.get(alg or ED25519)) or super()._usable_key(alg)
-
-
-class PublishesForEver(Keyring):
-    """Publishes a view of any age."""
-
-    def published(self) -> PublishedKeys:
-        kept = None if self._view is None else self._view.published
-        return super().published() if kept is None else kept
 
 
 class ErasesNothing(Rotation):
@@ -78,13 +68,6 @@ def _without_intents(tx: Transaction) -> Transaction:
     return tx
 
 
-class OpensNothing(Rotation):
-    """Makes and promotes keys without a look at what it can open."""
-
-    async def _check(self, key: SigningKey) -> None:
-        """All is well."""
-
-
 class Merges(KeyCache):
     """Adds what is new to what it has, and forgets what was revoked."""
 
@@ -119,10 +102,8 @@ CONTROLS: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "leeway less than twice the clock error": ({"policy": _policy(leeway=5)}, "K1"),
     "no signing lease": ({"parts": Parts(keyring=SignsForEver), **_QUIET}, "K1"),
     "no look at the clock": ({"parts": Parts(keyring=SignsForEver)}, "K1|R4"),
-    "no lease on what is published": ({"parts": Parts(keyring=PublishesForEver), **_QUIET}, "K1"),
     "no erasure": ({"parts": Parts(rotation=ErasesNothing)}, "K5"),
     "no intent": ({"parts": Parts(rotation=TellsNobody)}, "K10"),
-    "a standby nobody can open": ({"parts": Parts(rotation=OpensNothing)}, "K11"),
     "sets are merged": ({"cache": Merges, **_QUIET}, "K2"),
     "an older set replaces a newer one": ({"cache": TakesOlderSets}, "K7"),
 }
