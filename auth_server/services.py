@@ -30,6 +30,7 @@ from auth_server.keys.key_file import load_or_create
 from auth_server.keys.keyring import Keyring
 from auth_server.keys.lifecycle import RotationPolicy
 from auth_server.keys.restore import Restore
+from auth_server.keys.rewrap import Rewrap
 from auth_server.keys.rings import Rings
 from auth_server.keys.rollback import RollbackWatch
 from auth_server.keys.sealing import KeyEncryptionKeys
@@ -69,6 +70,7 @@ class Services:
     importing: Importing
     keyring: Keyring
     server_secrets: ServerSecrets
+    rewrap: Rewrap
     mac_keys: MacKeys
     families: Families
     refresh_policy: RefreshPolicy
@@ -159,7 +161,6 @@ def build_services(
     """
     ground = _ground(settings, store or Store(open_engines(parse_database_url(settings.database_url))))
     policy = RotationPolicy(settings.key_policy, settings.key_rotation_period)
-    rings = _rings(ground, policy)
     keyring = _keyring(ground, policy)
     mac_keys = MacKeys()
     families = Families(
@@ -175,17 +176,12 @@ def build_services(
         issuer=settings.issuer,
         lifetime=int(settings.key_policy.access_token_lifetime),
     )
-    return _with_people(ground, argon2, guesses)(
+    return _with_keys(_with_people(ground, argon2, guesses), ground, policy)(
         settings=settings,
         store=ground.store,
         freshness=ground.freshness,
         feed=ground.feed,
-        rings=rings,
-        burning=_burning(ground, policy),
-        restore=_restore(ground, policy),
-        importing=Importing(store=ground.store, custodians=ground.custodians, watch=ground.watch),
         keyring=keyring,
-        server_secrets=ServerSecrets(store=ground.store, key_encryption_keys=ground.key_encryption_keys),
         mac_keys=mac_keys,
         families=families,
         refresh_policy=_refresh_policy(settings),
@@ -205,6 +201,20 @@ def _ground(settings: Settings, store: Store) -> _Ground:
     )
     watch = RollbackWatch(store, PublishedJournal(settings.data_dir / JOURNAL))
     return _Ground(settings, store, Freshness(store), Feed(settings.key_policy), custodians, keys, watch)
+
+
+def _with_keys(build: Callable[..., Services], ground: _Ground, policy: RotationPolicy) -> Callable[..., Services]:
+    """Return `build` with everything that is done to keys filled in."""
+    store, custodians, keys = ground.store, ground.custodians, ground.key_encryption_keys
+    return partial(
+        build,
+        rings=_rings(ground, policy),
+        burning=_burning(ground, policy),
+        restore=_restore(ground, policy),
+        importing=Importing(store=store, custodians=custodians, watch=ground.watch),
+        server_secrets=ServerSecrets(store=store, key_encryption_keys=keys),
+        rewrap=Rewrap(store=store, key_encryption_keys=keys, custodians=custodians),
+    )
 
 
 def _with_people(ground: _Ground, argon2: Argon2Cost | None, guesses: GuessPolicy | None) -> Callable[..., Services]:

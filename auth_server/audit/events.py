@@ -59,5 +59,6 @@ class EventName(StrEnum):
     KEY_IMPORTED = "key.imported"
     KEY_RESTORE_INTENDED = "key.restore_intended"
     KEY_RESTORED = "key.restored"
+    SEALS_REWRAPPED = "seals.rewrapped"
     SERVER_SECRET_CREATED = "server_secret.created"
     SERVER_INITIALISED = "server.initialised"

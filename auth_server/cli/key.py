@@ -39,6 +39,13 @@ def _import(given: argparse.Namespace) -> Answer:
     return over_services(import_key)(given)
 
 
+def _rewrap(given: argparse.Namespace) -> Answer:
+    from auth_server.cli.key_rewrap import rewrap
+    from auth_server.cli.opened import over_services
+
+    return over_services(rewrap)(given)
+
+
 def _generate_encryption_key(_given: argparse.Namespace) -> Answer:
     key = generate_key_encryption_key()
     return Answer({"key": key}, key)
@@ -120,6 +127,14 @@ COMMANDS: Final = (
         ),
         _import,
         _import_arguments,
+    ),
+    Command(
+        "rewrap",
+        "move what is sealed to the first key encryption key",
+        "Move private keys and server secrets that lie under an older key encryption key to the first one of "
+        "AUTH_SERVER_KEY_ENCRYPTION_KEYS. Only when every replica has that key in its list. May be interrupted and run again.",
+        ("auth-server key rewrap",),
+        _rewrap,
     ),
     Command(
         "generate-encryption-key",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from auth_server.audit.events import EventName
+from auth_server.audit.log import record
 from auth_server.keys.custodians.contract import Custodian
 from auth_server.keys.custodians.local import LocalCustodian
 from auth_server.keys.sealing import KeyEncryptionKeys, SealedValue
@@ -44,7 +46,11 @@ class Rewrap:
         secrets = await self._store.read(lambda tx: tx.server_secrets.every())
         moved_keys = [await self._move_key(key) for key in keys if self._is_old(key.kek_id)]
         moved_secrets = [await self._move_secret(secret) for secret in secrets if self._is_old(secret.kek_id)]
-        return Rewrapped(sum(moved_keys), sum(moved_secrets))
+        moved = Rewrapped(sum(moved_keys), sum(moved_secrets))
+        if moved.signing_keys or moved.server_secrets:
+            detail: dict[str, str | int | bool] = {"signing_keys": moved.signing_keys, "server_secrets": moved.server_secrets}
+            await self._store.run(lambda tx: record(tx, EventName.SEALS_REWRAPPED, actor="operator", detail=detail))
+        return moved
 
     def _is_old(self, kek_id: str | None) -> bool:
         return kek_id is not None and kek_id != self._keks.sealing_id

@@ -262,3 +262,26 @@ def test_a_forged_refresh_token_is_refused(verb: str, operator: Operator) -> Non
 
 def test_an_access_token_is_not_revoked_one_by_one(operator: Operator) -> None:
     assert operator("token", "revoke", _token(operator)).code == ExitCode.REFUSED
+
+
+def test_rewrap_moves_everything_to_the_first_key_encryption_key(operator: Operator) -> None:
+    operator.done("init")
+    old = (operator.folder / "data" / "key-encryption-keys").read_text(encoding="ascii").strip()
+    new = operator.done("key", "generate-encryption-key")["key"]
+    operator.set("KEY_ENCRYPTION_KEYS", f"{new},{old}")
+
+    assert operator.done("key", "rewrap")["signing_keys"] == 2
+    assert operator.done("key", "rewrap") == {"signing_keys": 0, "server_secrets": 0}
+
+    operator.set("KEY_ENCRYPTION_KEYS", new)
+    assert operator.done("key", "rotate", "--emergency")["kid"]
+
+
+def test_rewrap_names_the_key_that_is_missing(operator: Operator) -> None:
+    operator.done("init")
+    operator.set("KEY_ENCRYPTION_KEYS", operator.done("key", "generate-encryption-key")["key"])
+
+    told = operator("key", "rewrap")
+
+    assert told.code == 1
+    assert "put the key it lies under back" in told.err
