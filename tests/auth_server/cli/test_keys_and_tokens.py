@@ -274,7 +274,7 @@ def test_rewrap_moves_everything_to_the_first_key_encryption_key(operator: Opera
     assert operator.done("key", "rewrap") == {"signing_keys": 0, "server_secrets": 0}
 
     operator.set("KEY_ENCRYPTION_KEYS", new)
-    assert operator.done("key", "rotate", "--emergency")["kid"]
+    assert operator("key", "rotate", "--emergency").code == 0
 
 
 def test_rewrap_names_the_key_that_is_missing(operator: Operator) -> None:
