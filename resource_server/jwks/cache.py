@@ -7,8 +7,9 @@ Rules:
 2. An answer that failed, is empty, too large or unreadable changes nothing.
 3. Keys younger than M (1.25 refresh intervals) are healthy, older ones are used but called degraded, and after H nothing is answered
    from them.
-4. An unknown `kid` may cause a fetch. Such fetches draw on a bucket: capacity 5, one back every 30 s. Any two fetches start at least
-   one second apart, and only one is in flight, which all that come meanwhile share. Within that second the bucket counts as empty: the
+4. An unknown `kid` may cause a fetch. Such fetches draw on a bucket: capacity 5, one back every 30 s, or twice in a refresh interval
+   where that is less: the bucket must never keep a refresh waiting for longer than M. Any two fetches start at least one second apart,
+   and only one is in flight, which all that come meanwhile share. Within that second the bucket counts as empty: the
    issuer was asked a moment ago, and a stampede costs it one request.
 5. Fetches that nobody demanded (refresh every interval, give or take 10 %; after a failure 1 s doubling to 30 s with full jitter)
    draw on the same bucket, so that a flood of unknown `kid`s cannot be used to multiply them. Only while no key is usable at all do
@@ -44,6 +45,8 @@ LAST_RETRY: Final = 30.0
 # M is 1.25 refresh intervals; the interval itself varies by a tenth, so a healthy server has time for a slow fetch and one retry.
 HEALTHY_FACTOR: Final = 1.25
 _JITTER: Final = 0.1
+# A token comes back after this part of a refresh interval: one for the refresh itself, one for who asks.
+_SHARE_OF_INTERVAL: Final = 0.45
 
 _NOTHING: Final = KeySet({})
 
@@ -93,6 +96,7 @@ class KeyCache:
         self.in_flight = False
         self.last_good = False
         self._refresh_every = refresh_every
+        self._seconds_per_token = min(SECONDS_PER_TOKEN, _SHARE_OF_INTERVAL * refresh_every)
         self._random = random
         self._highest_epoch: int | None = None
         self._tokens = float(BUCKET_CAPACITY)
@@ -145,7 +149,7 @@ class KeyCache:
         earliest = max(self._due_at, self._started_at + MIN_SPACING, self._not_before)
         missing = 1.0 - self._tokens_at(now)
         if missing > 0 and now < self.view.unusable_from:
-            earliest = max(earliest, now + missing * SECONDS_PER_TOKEN)
+            earliest = max(earliest, now + missing * self._seconds_per_token)
         return earliest
 
     # Telling.
@@ -208,12 +212,12 @@ class KeyCache:
             self._not_before = now + min(retry_after, self._refresh_every)
 
     def _tokens_at(self, now: float) -> float:
-        return min(float(BUCKET_CAPACITY), self._tokens + max(0.0, now - self._counted_at) / SECONDS_PER_TOKEN)
+        return min(float(BUCKET_CAPACITY), self._tokens + max(0.0, now - self._counted_at) / self._seconds_per_token)
 
     def _demand_at(self, now: float) -> float:
         """Return when a token may ask for a fetch."""
         missing = max(0.0, 1.0 - self._tokens_at(now))
-        return max(now + missing * SECONDS_PER_TOKEN, self._started_at + MIN_SPACING, self._not_before)
+        return max(now + missing * self._seconds_per_token, self._started_at + MIN_SPACING, self._not_before)
 
     def _unavailable(self, now: float) -> KeysUnavailable:
         wait = min(self._demand_at(now), self.refresh_at(now), now + LAST_RETRY) - now
