@@ -1,4 +1,4 @@
-"""Lines of requests share a write, stand in their order, and wait for no longer than their turn of the event loop."""
+"""Lines of requests share a write, stand in their order, and wait for no longer than the handler holds them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def handler(stream: _Counting) -> Iterator[LineHandler]:
 
 @contextmanager
 def _added(stream: io.StringIO, formatter: logging.Formatter | None = None) -> Iterator[LineHandler]:
-    made = LineHandler(stream)
+    made = LineHandler(stream, held_seconds=0)
     made.setFormatter(formatter or JsonFormatter())
     logger = logging.getLogger("auth_server")
     logger.addHandler(made)
@@ -53,11 +53,11 @@ def _added(stream: io.StringIO, formatter: logging.Formatter | None = None) -> I
 
 
 @pytest.mark.usefixtures("handler")
-async def test_requests_of_one_turn_share_a_write(stream: _Counting) -> None:
+async def test_requests_that_come_together_share_a_write(stream: _Counting) -> None:
     for number in range(3):
         tell_request({"number": number})
     before = stream.getvalue()
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.001)
 
     assert before == ""
     assert [json.loads(line)["number"] for line in stream.getvalue().splitlines()] == [0, 1, 2]
@@ -83,7 +83,7 @@ async def test_the_end_of_logging_writes_what_is_held(handler: LineHandler, stre
 @pytest.mark.usefixtures("handler")
 async def test_a_line_of_a_request_has_the_form_of_any_other(stream: _Counting) -> None:
     tell_request({"path": "/token", "client_secret": "canary"})
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.001)
     line = json.loads(stream.getvalue())
 
     assert (line["level"], line["event"], line["logger"]) == ("info", "request", "auth_server.access")
