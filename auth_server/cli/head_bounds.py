@@ -35,7 +35,12 @@ class BoundedHead(HttpToolsProtocol):
         counted = self._in_head
         super().data_received(data)
         # A whole head in one read is bounded by that read (64 KiB) and by the number of its headers.
-        if counted and self._in_head:
+        if not self._in_head:
+            return
+        # Most heads come whole in one read; only one that is still open needs a timer.
+        if self._deadline is None:
+            self._start_deadline()
+        if counted:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse()
@@ -46,7 +51,6 @@ class BoundedHead(HttpToolsProtocol):
         self._headers = 0
         if not self._in_head:
             self._in_head, self._head_bytes = True, 0
-            self._start_deadline()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header more."""
