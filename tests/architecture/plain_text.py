@@ -17,7 +17,7 @@ FORBIDDEN: Final = {
         "|".join((r"(?<![\w.])/wor" + "k/", "/tm" + r"p/\w/", r"(?<!\w)/roo" + "t/", r"/hom" + r"e/\w+/"))
     ),
     "a package index": re.compile(
-        "|".join(("pypi" + r"\.org", "python" + "hosted", "--(extra-)?index" + "-url", "--find" + "-links"))
+        "|".join((r"https?://[^\s\"']+/simp" + r"le\b", "--(extra-)?index" + "-url", "--find" + "-links"))
     ),
     "a document outsiders cannot see": re.compile(r"(\.\./|/)shared/desi" + "gn"),
 }

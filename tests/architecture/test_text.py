@@ -25,10 +25,10 @@ def test_no_file_or_function_is_too_long() -> None:
     "line",
     [
         "see /wor" + "k/main/a.py",
-        "cd /tm" + "p/w/v",
+        "cd /tm" + "p/x/y",
         "HOME=/roo" + "t/",
         "--index" + "-url x",
-        "https://pypi" + ".org/simple",
+        "https://packages.example/simp" + "le",
         "../shared/desi" + "gn/a.md",
     ],
 )
