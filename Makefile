@@ -2,13 +2,15 @@
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+# What both servers run, and with it what tests, lint, types and benchmarks add: `make run` does not wait for the second.
 STAMP := $(VENV)/.complete
+DEV_STAMP := $(VENV)/.complete-dev
 
 # BASE_PYTHON=/path/to/python chooses the interpreter. ARGS are more words for pytest: make test ARGS="-k refresh -x".
-# WORKERS=2 spreads the tests over processes. PROFILE=postgres is for `up` and `down`. UPGRADE=1 lets `lock` take newer versions.
+# Without ARGS the tests are spread over a process for each core; WORKERS=0 keeps them in one. PROFILE=postgres is for `up` and `down`. UPGRADE=1 lets `lock` take newer versions.
 BASE_PYTHON ?=
 ARGS ?=
-WORKERS ?=
+WORKERS ?= $(if $(ARGS),0,auto)
 PROFILE ?=
 UPGRADE ?=
 DRILLS ?=
@@ -31,27 +33,27 @@ run: $(STAMP) ## Start both servers on SQLite with a demo user; Ctrl-C stops the
 demo: $(STAMP) ## Walk the whole flow on free ports, print what happened, exit 0 if all of it held
 	@$(PYTHON) -m docs.demo.walk
 
-test: $(STAMP) ## Run the tests (ARGS="-k word", WORKERS=2); REQUIRE_ALL=1 fails where a service is missing
-	$(PYTHON) -m pytest $(if $(WORKERS),-n $(WORKERS)) $(ARGS)
+test: $(DEV_STAMP) ## Run the tests (ARGS="-k word"); REQUIRE_ALL=1 fails where a service is missing
+	$(PYTHON) -m pytest $(if $(filter-out 0,$(WORKERS)),-n $(WORKERS) --maxprocesses 8) $(ARGS)
 
-lint: $(STAMP) ## Check style and formatting
+lint: $(DEV_STAMP) ## Check style and formatting
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-types: $(STAMP) ## Check types, strictly
+types: $(DEV_STAMP) ## Check types, strictly
 	$(VENV)/bin/mypy $(wildcard auth_server resource_server shared tests benchmarks docs/demo/*.py)
 
-format: $(STAMP) ## Write the one formatting there is
+format: $(DEV_STAMP) ## Write the one formatting there is
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-bench: $(STAMP) ## Measure start, memory, login, tokens and verification; write a table and a plot
+bench: $(DEV_STAMP) ## Measure start, memory, login, tokens and verification; write a table and a plot
 	@$(PYTHON) -m benchmarks
 
-drills: $(STAMP) ## Try both servers against faults at reduced counts, within 30 minutes; DRILLS="R1 R4" picks
+drills: $(DEV_STAMP) ## Try both servers against faults at reduced counts, within 30 minutes; DRILLS="R1 R4" picks
 	@$(PYTHON) -m tests.drills $(DRILLS)
 
-drills-full: $(STAMP) ## The same at full counts: hours
+drills-full: $(DEV_STAMP) ## The same at full counts: hours
 	@$(PYTHON) -m tests.drills --full $(DRILLS)
 
 migrate: $(STAMP) ## Bring the database that AUTH_SERVER_DATABASE_URL names to the newest schema
@@ -63,9 +65,10 @@ up: ## Start the containers; PROFILE=postgres puts PostgreSQL under the auth ser
 down: ## Stop the containers; their volumes stay
 	docker compose --profile '*' down
 
-lock: $(STAMP) ## Resolve pyproject.toml into the three hashed locks; UPGRADE=1 takes newer versions
+lock: $(DEV_STAMP) ## Resolve pyproject.toml into the four hashed locks; UPGRADE=1 takes newer versions
 	@$(PYTHON) -m uv --version >/dev/null 2>&1 || $(PYTHON) -m pip install --quiet $(UV) || uv pip install --python $(PYTHON) --quiet $(UV)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --output-file requirements.lock
+	$(COMPILE) --constraints requirements.lock --group setup --output-file setup.lock
 	$(COMPILE) --constraints requirements.lock --group auth-server --output-file auth_server/requirements.lock
 	$(COMPILE) --constraints requirements.lock --group resource-server --output-file resource_server/requirements.lock
 
@@ -83,8 +86,12 @@ ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 .PHONY: $(STAMP)
 endif
 
-$(STAMP): requirements.lock pyproject.toml
-	@sh -c "$$SETUP"
+$(STAMP): setup.lock pyproject.toml
+	@LOCK=setup.lock sh -c "$$SETUP"
+
+$(DEV_STAMP): requirements.lock $(STAMP)
+	@LOCK=requirements.lock sh -c "$$SETUP"
+	@touch $@
 
 define SETUP
 set -eu
@@ -98,25 +105,29 @@ done
 
 # There is no whole environment here: none was finished, its place was another, or its interpreter went away.
 absent() { [ "$$(cat $(STAMP) 2>/dev/null)" != "$(CURDIR)" ] || ! $(PYTHON) -c '' 2>/dev/null; }
+# What an older lock asked for and this one does not must go: such an environment is made anew. The second lock holds the first.
+outdated() { [ -e "$(VENV)/$$LOCK" ] && ! cmp -s "$$LOCK" "$(VENV)/$$LOCK"; }
 
 # --only-binary: nothing is built during set-up, so the hashes of the lock cover all that runs.
 if command -v uv >/dev/null 2>&1; then
     if absent; then uv venv --quiet --clear --python "$${base:->=3.11}" $(VENV); fi
-    uv pip sync --quiet --python $(PYTHON) --require-hashes --only-binary :all: --compile-bytecode requirements.lock
+    uv pip sync --quiet --python $(PYTHON) --require-hashes --only-binary :all: --compile-bytecode "$$LOCK"
     uv pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --offline --editable .
 else
     [ -n "$$base" ] || complain "found no Python 3.11 or newer as $(or $(BASE_PYTHON),python3.13 .. python3.11 or python3)" \
         "BASE_PYTHON=/path/to/python names one"
     "$$base" -c 'import venv, ensurepip' 2>/dev/null || complain "$$base has no venv module" \
         "on Debian or Ubuntu: apt-get install $$("$$base" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')"
-    if absent || ! cmp -s requirements.lock $(VENV)/requirements.lock; then
+    if absent || outdated; then
         echo "Setting up $(VENV) with $$("$$base" --version) (once, and when the lock changes)"
         "$$base" -m venv --clear $(VENV)
-        $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement requirements.lock
+    elif [ ! -e "$(VENV)/$$LOCK" ]; then
+        echo "Adding to $(VENV) what tests and checks need (once, and when the lock changes)"
     fi
+    $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement "$$LOCK"
     $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
 fi
-cp requirements.lock $(VENV)/requirements.lock
+cp "$$LOCK" "$(VENV)/$$LOCK"
 printf '%s\n' "$(CURDIR)" > $(STAMP)
 endef
 export SETUP

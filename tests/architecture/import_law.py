@@ -113,7 +113,7 @@ IMPURE: Final = frozenset(
 # `datetime` itself may be imported, to write a time down; asking it for the time is what may not be.
 IMPURE_CALLS: Final = frozenset(["open", "print", "input", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"])
 
-ENVIRONMENT_READERS: Final = ("auth_server/settings.py", "resource_server/settings.py")
+ENVIRONMENT_READERS: Final = ("auth_server/settings/load.py", "resource_server/settings.py")
 ENVIRONMENT_WORDS: Final = frozenset({"environ", "environb", "getenv", "putenv"})
 SERVICES_ROOM: Final = "auth_server.services"
 # Importing everything takes more than a second, which `auth-server client list` should not pay; frameworks and the libraries of

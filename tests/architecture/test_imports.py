@@ -28,7 +28,7 @@ LAWFUL = {
     "auth_server/api/routes.py": "from auth_server.services import Services\nfrom starlette.routing import Route\n",
     "auth_server/cli/keys.py": "def run():\n    from auth_server.services import build_services\n",
     "auth_server/store/codes.py": "from sqlalchemy import Table\nfrom auth_server.protocol.errors import OAuthError\n",
-    "auth_server/settings.py": "import os\nENVIRON = os.environ\n",
+    "auth_server/settings/load.py": "import os\nENVIRON = os.environ\n",
     "resource_server/verifier/verify.py": "import hmac\nfrom urllib.parse import urlsplit\nfrom shared.jose import ALGORITHMS\n",
     "tests/flows/test_code.py": "import auth_server.app\nimport resource_server\n",
 }

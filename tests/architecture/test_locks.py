@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 PYPROJECT = read_pyproject(ROOT)
 LOCKS = {
     "dev": ROOT / "requirements.lock",
+    "setup": ROOT / "setup.lock",
     "auth-server": ROOT / "auth_server" / "requirements.lock",
     "resource-server": ROOT / "resource_server" / "requirements.lock",
 }
@@ -23,6 +24,7 @@ NO_BUSINESS_OF_A_RESOURCE_SERVER = {
     "psycopg-binary",
     "argon2-cffi",
     "zxcvbn",
+    "jinja2",
     "pytest",
     "mypy",
 }
@@ -43,7 +45,7 @@ def test_a_lock_holds_nothing_that_nobody_asked_for(group: str) -> None:
     assert unasked(requirements_of_group(PYPROJECT, group), read_lock(LOCKS[group])) == [], "run `make lock`"
 
 
-@pytest.mark.parametrize("group", ["auth-server", "resource-server"])
+@pytest.mark.parametrize("group", ["setup", "auth-server", "resource-server"])
 def test_a_server_runs_the_versions_that_are_tested(group: str) -> None:
     whole, part = read_lock(LOCKS["dev"]), read_lock(LOCKS[group])
 

@@ -1,0 +1,90 @@
+"""Builds everything below the doors once, from settings; implementations are chosen here and in its neighbours, nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from auth_server.accounts.passwords import Argon2Cost
+from auth_server.clients.service import Clients
+from auth_server.health import Health
+from auth_server.keys.lifecycle import RotationPolicy
+from auth_server.protocol.refresh import RefreshPolicy
+from auth_server.rate_limits.guesses import GuessPolicy
+from auth_server.resources.service import Resources
+from auth_server.services.ground import lay_ground
+from auth_server.services.keys import build_keyring, with_keys
+from auth_server.services.people import with_people
+from auth_server.services.services import Services
+from auth_server.settings import Settings
+from auth_server.store.audit_events import AuditRecord
+from auth_server.store.engine import open_engines, parse_database_url
+from auth_server.store.store import Store
+from auth_server.telemetry.metrics import Metrics
+from auth_server.tokens.families import Families, MacKeys
+from auth_server.tokens.issuer import TokenIssuer
+
+
+def build_services(
+    settings: Settings, *, store: Store | None = None, argon2: Argon2Cost | None = None, guesses: GuessPolicy | None = None
+) -> Services:
+    """Choose and connect the implementations; the database is not touched yet.
+
+    Args:
+        store, argon2, guesses: tests put a virtual clock, cheap hashes and other limits here.
+
+    Raises:
+        KeyFileRefused: the file of key encryption keys cannot be trusted or read.
+        ValueError: a key encryption key is malformed.
+    """
+    ground = lay_ground(settings, store or Store(open_engines(parse_database_url(settings.database_url))))
+    policy = RotationPolicy(settings.key_policy, settings.key_rotation_period)
+    keyring = build_keyring(ground, policy)
+    mac_keys = MacKeys()
+    families = Families(
+        mac_keys=mac_keys,
+        policy=_refresh_policy(settings),
+        feed=ground.feed,
+        session_idle_lifetime=settings.session_idle_lifetime,
+    )
+    issuer = TokenIssuer(
+        store=ground.store,
+        signer=keyring,
+        families=families,
+        issuer=settings.issuer,
+        lifetime=int(settings.key_policy.access_token_lifetime),
+    )
+    return with_keys(with_people(ground, argon2, guesses), ground, policy)(
+        settings=settings,
+        store=ground.store,
+        freshness=ground.freshness,
+        feed=ground.feed,
+        keyring=keyring,
+        mac_keys=mac_keys,
+        families=families,
+        refresh_policy=_refresh_policy(settings),
+        token_issuer=issuer,
+        clients=Clients(ground.store, ground.freshness, ground.feed, settings.signing_algorithms),
+        resources=Resources(ground.store, ground.freshness, settings.signing_algorithms),
+        health=Health(ground.store, keyring),
+        metrics=_metrics(ground.store),
+    )
+
+
+def _metrics(store: Store) -> Metrics:
+    metrics = Metrics()
+
+    def count(records: Sequence[AuditRecord], _directory_changed: bool) -> None:
+        for record in records:
+            metrics.count_event(record.name, record.outcome)
+
+    store.on_commit(count)
+    return metrics
+
+
+def _refresh_policy(settings: Settings) -> RefreshPolicy:
+    return RefreshPolicy(
+        quiet_window=settings.refresh_quiet_window,
+        retry_grace=settings.refresh_retry_grace,
+        idle_lifetime=settings.refresh_idle_lifetime,
+        lifetime=settings.refresh_lifetime,
+    )

@@ -1,0 +1,58 @@
+"""The effective settings, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from shared import settings as read
+from shared.key_policy import KeyPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The effective settings. Durations are seconds. `repr` hides what is secret."""
+
+    issuer: str
+    host: str
+    port: int
+    workers: int
+    management_port: int | None
+    data_dir: Path
+    database_url: str
+    key_encryption_keys: tuple[str, ...] | None
+    signing_algorithms: tuple[str, ...]
+    key_custodian: str
+    pkcs11_module: str | None
+    pkcs11_token: str | None
+    pkcs11_pin: str | None
+    aws_kms_region: str | None
+    aws_kms_endpoint: str | None
+    config: Path | None
+    default_resource: str | None
+    registration: str
+    trusted_proxies: tuple[str, ...]
+    key_policy: KeyPolicy
+    key_rotation_period: float
+    refresh_quiet_window: float
+    refresh_retry_grace: float
+    refresh_idle_lifetime: float
+    refresh_lifetime: float
+    session_idle_lifetime: float
+    session_lifetime: float
+    log_level: str
+    warnings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Settings(issuer={self.issuer!r})"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Say whether the issuer is this machine itself."""
+        return read.is_loopback(urlsplit(self.issuer).hostname)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Say whether the embedded database is used."""
+        return self.database_url.startswith("sqlite")

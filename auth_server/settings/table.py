@@ -1,0 +1,129 @@
+"""Every setting of the auth server: name, reader, default, meaning. The documents and `config show` follow from this table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from shared import jose
+from shared import settings as read
+from shared.settings import Setting
+
+PREFIX: Final = "AUTH_SERVER_"
+_DAY: Final = 86_400
+
+
+def _issuer(value: str) -> str:
+    read.server_url(value)
+    parts = urlsplit(value)
+    if parts.path:
+        raise ValueError("must be scheme://host or scheme://host:port, with no path and no slash at its end")
+    if parts.scheme != "https" and not read.is_loopback(parts.hostname):
+        raise ValueError("must be https unless it is this machine itself (localhost, 127.0.0.1)")
+    return value
+
+
+def _database_url(value: str) -> str:
+    if not value.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
+        raise ValueError("must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME")
+    return value
+
+
+def _algorithms(value: str) -> tuple[str, ...]:
+    named = tuple(dict.fromkeys(read.words(value)))
+    if not named or not jose.ALGORITHMS.issuperset(named):
+        raise ValueError(f"must be one or more of {', '.join(sorted(jose.ALGORITHMS))}, the default one first")
+    return named
+
+
+def _secure_url(value: str) -> str:
+    read.server_url(value)
+    parts = urlsplit(value)
+    if parts.scheme != "https" and not read.is_loopback(parts.hostname):
+        raise ValueError("must be https unless it is this machine itself")
+    return value
+
+
+_seconds = read.seconds
+TABLE: Final = (
+    Setting("ISSUER", _issuer, "http://localhost:8000", "the exact `iss` of every token; never derived from a request"),
+    Setting("HOST", read.text, "127.0.0.1", "address to listen on; the loopback default answers as localhost and 127.0.0.1"),
+    Setting("PORT", read.whole(0, 65_535), 8000, "port to listen on; 0 takes a free one"),
+    Setting("WORKERS", read.whole(1, 64), 1, "processes that serve; each is a replica of its own"),
+    Setting(
+        "MANAGEMENT_PORT",
+        read.whole(0, 65_535),
+        None,
+        "a port of its own for health and version",
+        default_text="the same listener",
+    ),
+    Setting("DATA_DIR", Path, Path("data"), "directory of the SQLite file and the generated keys (mode 0700)"),
+    Setting(
+        "DATABASE_URL",
+        _database_url,
+        None,
+        "database; postgresql://… in production",
+        secret=True,
+        default_text="SQLite in the data directory",
+    ),
+    Setting(
+        "KEY_ENCRYPTION_KEYS",
+        read.words,
+        None,
+        "keys that seal private keys at rest: the first seals, all open; rotate by prepending",
+        secret=True,
+        default_text="SQLite: made in the data directory; PostgreSQL: must be given",
+    ),
+    Setting(
+        "SIGNING_ALGORITHMS",
+        _algorithms,
+        (jose.RS256,),
+        "signature algorithms, each with keys of its own; the first is for whatever asks for none. Ask for another one a "
+        "`KEY_PUBLISH_AHEAD` after it was added",
+    ),
+    Setting(
+        "KEY_CUSTODIAN",
+        read.choice("local", "pkcs11", "aws_kms"),
+        "local",
+        "who makes and keeps new private keys: the server itself (sealed, in its database), an HSM, or AWS KMS",
+    ),
+    Setting("PKCS11_MODULE", read.text, None, "path of the HSM's PKCS#11 library"),
+    Setting("PKCS11_TOKEN", read.text, None, "label of the HSM's token"),
+    Setting("PKCS11_PIN", read.text, None, "user PIN of the HSM's token", secret=True),
+    Setting("AWS_KMS_REGION", read.text, None, "region of the keys in AWS KMS"),
+    Setting("AWS_KMS_ENDPOINT", _secure_url, None, "where AWS KMS is reached", default_text="the region's public endpoint"),
+    Setting("ACCESS_TOKEN_LIFETIME", read.whole(1, 3600), 600, "life of an access token, seconds"),
+    Setting("CONFIG", Path, None, "TOML file of resources, scopes, roles, clients and users to create where missing"),
+    Setting(
+        "DEFAULT_RESOURCE",
+        read.text,
+        None,
+        "audience of a sign-in that names no resource",
+        default_text="the only first-party resource, if there is one",
+    ),
+    Setting(
+        "REGISTRATION",
+        read.choice("open", "invite", "closed"),
+        None,
+        "who may sign up: open, invite or closed",
+        default_text="open on a loopback issuer, else closed",
+    ),
+    Setting("TRUSTED_PROXIES", read.words, (), "addresses or networks whose X-Forwarded-For counts"),
+    Setting("KEY_PUBLISH_AHEAD", _seconds(0, 365 * _DAY), _DAY, "N: how long a key is published before it signs"),
+    Setting("KEY_RETIRE_AFTER", _seconds(0, 365 * _DAY), _DAY, "V: how long a key stays published after it stopped signing"),
+    Setting("KEY_ROTATION_PERIOD", _seconds(0, 3650 * _DAY), 30 * _DAY, "T_rot: how long a key signs"),
+    Setting("KEY_SIGN_LEASE", _seconds(0.1, _DAY), 60, "W_sign: a replica with an older view of the keys does not sign"),
+    Setting("KEY_VIEW_LEASE", _seconds(0.1, _DAY), 300, "W_pub: a replica with an older view of the keys does not publish them"),
+    Setting("JWKS_MAX_AGE", _seconds(0.1, _DAY), 300, "P: how long others may keep the key set"),
+    Setting("CLOCK_ERROR", _seconds(0, 30), 30, "ε: the largest error of any machine's clock; resource servers allow twice that"),
+    Setting("REFRESH_QUIET_WINDOW", _seconds(0, 600), 30, "G: a refresh token this young is answered again, not rotated"),
+    Setting("REFRESH_RETRY_GRACE", _seconds(0, _DAY), 120, "GL: how long a public client may retry a lost answer; 0 is strict"),
+    Setting("REFRESH_IDLE_LIFETIME", _seconds(1, 3650 * _DAY), 14 * _DAY, "a family that is not used this long is over"),
+    Setting("REFRESH_LIFETIME", _seconds(1, 3650 * _DAY), 90 * _DAY, "a family is over after this long in any case"),
+    Setting("SESSION_IDLE_LIFETIME", _seconds(1, 3650 * _DAY), _DAY, "a sign-in session that is not used this long is over"),
+    Setting("SESSION_LIFETIME", _seconds(1, 3650 * _DAY), 30 * _DAY, "a sign-in session is over after this long in any case"),
+    Setting(
+        "LOG_LEVEL", read.choice("debug", "info", "warning", "error"), "info", "least level of the log lines on standard output"
+    ),
+)
