@@ -8,6 +8,7 @@ from auth_server.accounts.passwords import Argon2Cost
 from auth_server.clients.service import Clients
 from auth_server.health import Health
 from auth_server.keys.lifecycle import RotationPolicy
+from auth_server.outbound.fetch import Network, Outbound
 from auth_server.protocol.refresh import RefreshPolicy
 from auth_server.rate_limits.guesses import GuessPolicy
 from auth_server.resources.service import Resources
@@ -25,12 +26,17 @@ from auth_server.tokens.issuer import TokenIssuer
 
 
 def build_services(
-    settings: Settings, *, store: Store | None = None, argon2: Argon2Cost | None = None, guesses: GuessPolicy | None = None
+    settings: Settings,
+    *,
+    store: Store | None = None,
+    argon2: Argon2Cost | None = None,
+    guesses: GuessPolicy | None = None,
+    network: Network | None = None,
 ) -> Services:
     """Choose and connect the implementations; the database is not touched yet.
 
     Args:
-        store, argon2, guesses: tests put a virtual clock, cheap hashes and other limits here.
+        store, argon2, guesses, network: tests put a virtual clock, cheap hashes, other limits and an outside world here.
 
     Raises:
         KeyFileRefused: the file of key encryption keys cannot be trusted or read.
@@ -67,6 +73,7 @@ def build_services(
         resources=Resources(ground.store, ground.freshness, settings.signing_algorithms),
         health=Health(ground.store, keyring),
         metrics=_metrics(ground.store),
+        outbound=Outbound(network),
     )
 
 

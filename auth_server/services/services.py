@@ -21,6 +21,7 @@ from auth_server.keys.restore import Restore
 from auth_server.keys.rewrap import Rewrap
 from auth_server.keys.rings import Rings
 from auth_server.keys.server_secrets import KNOWN_DEVICE, REFRESH_MAC, ServerSecrets
+from auth_server.outbound.fetch import Outbound
 from auth_server.protocol.directory import Directory
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.protocol.refresh import RefreshPolicy
@@ -70,6 +71,7 @@ class Services:
     login: Login
     health: Health
     metrics: Metrics
+    outbound: Outbound
 
     async def directory(self) -> Directory:
         """Return resources and roles; no database when both are remembered and fresh.

@@ -23,6 +23,7 @@ from sqlalchemy import Engine, event, select
 from auth_server.accounts.passwords import Argon2Cost
 from auth_server.app import Application
 from auth_server.clients.service import FIRST_PARTY
+from auth_server.outbound.fetch import Network
 from auth_server.protocol.authorization import SignIn, StartFamily
 from auth_server.rate_limits.guesses import GuessPolicy
 from auth_server.services import Services, build_services
@@ -32,6 +33,7 @@ from auth_server.telemetry.logging import JsonFormatter
 from shared import base64url
 from tests.support.builders import FACTS, a_client, a_public_client, an_authorization
 from tests.support.databases import Database
+from tests.support.outside import NoNetwork
 
 ISSUER: Final = "http://localhost:8000"
 ADDRESS: Final = "192.0.2.7"
@@ -208,12 +210,17 @@ def basic(client_id: str, secret: str) -> str:
 
 
 def services_on(
-    database: Database, folder: Path, settings: Mapping[str, str] | None = None, *, guesses: GuessPolicy | None = None
+    database: Database,
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    *,
+    guesses: GuessPolicy | None = None,
+    network: Network | None = None,
 ) -> Services:
     """Build the services of one process on a database. `settings` are named without their prefix."""
     environ = {"ISSUER": ISSUER, "DATA_DIR": str(folder), "KEY_ENCRYPTION_KEYS": KEK} | dict(settings or {})
     loaded = load({f"AUTH_SERVER_{name}": value for name, value in environ.items()})
-    return build_services(loaded, store=database.store(), argon2=CHEAP, guesses=guesses)
+    return build_services(loaded, store=database.store(), argon2=CHEAP, guesses=guesses, network=network or NoNetwork())
 
 
 @contextlib.asynccontextmanager
@@ -223,10 +230,14 @@ async def running(
     settings: Mapping[str, str] | None = None,
     *,
     guesses: GuessPolicy | None = None,
+    network: Network | None = None,
     before: Callable[[Services], None] | None = None,
 ) -> AsyncIterator[Issuer]:
-    """Run an auth server, from the start of its lifespan to its end. `before` sees its services before they start."""
-    services = services_on(database, folder, settings, guesses=guesses)
+    """Run an auth server, from the start of its lifespan to its end. `before` sees its services before they start.
+
+    Without a `network` of the test's own, nothing goes out: `NoNetwork` knows no name.
+    """
+    services = services_on(database, folder, settings, guesses=guesses, network=network)
     services.keyring._signers.update(_SIGNERS)
     if before is not None:
         before(services)
