@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import json
 import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from resource_server.demo.app import build_app
 from resource_server.jwks.cache import BUCKET_CAPACITY
 from resource_server.jwks.clock import boot_seconds
 from shared import base64url
+from tests.attacks.forging import hs256, padded_message, roca_modulus, spellings_of_the_public_key
 from tests.resource_server.api import Api, an_api
 from tests.resource_server.support import (
     Reply,
@@ -43,10 +41,6 @@ def api() -> Iterator[Api]:
         api.issuer.publish(rsa_jwk("one"), rsa_jwk("two"))
         api.accepts(api.token())
         yield api
-
-
-def hs256(secret: bytes) -> Callable[[bytes], bytes]:
-    return lambda message: hmac.new(secret, message, hashlib.sha256).digest()
 
 
 def resigned(token: bytes, change: Callable[[bytes], bytes]) -> bytes:
@@ -101,26 +95,6 @@ def test_r05_a_changed_header(api: Api, members: dict[str, object]) -> None:
     _, payload, signature = api.token().split(b".")
 
     api.refuses(b".".join([segment(a_header(**members)), payload, signature]), "bad_signature")
-
-
-def spellings_of_the_public_key() -> dict[str, bytes]:
-    public = rsa_key("one").public_key()
-    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    pkcs1 = public.public_bytes(Encoding.PEM, PublicFormat.PKCS1)
-    modulus = public.public_numbers().n.to_bytes(256, "big")
-    return {
-        "PEM": pem,
-        "PEM without newline": pem.rstrip(b"\n"),
-        "PEM with space": b" \n" + pem,
-        "PKCS1": pkcs1,
-        "PKCS1 without newline": pkcs1.rstrip(b"\n"),
-        "DER": public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-        "PKCS1 DER": public.public_bytes(Encoding.DER, PublicFormat.PKCS1),
-        "OpenSSH": public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH),
-        "JWK": json.dumps(rsa_jwk("one")).encode(),
-        "n": modulus,
-        "n in base64url": base64url.encode(modulus).encode(),
-    }
 
 
 @pytest.mark.parametrize("spelling", spellings_of_the_public_key())
@@ -255,22 +229,6 @@ def unfit_keys() -> dict[str, tuple[dict[str, object], Callable[[bytes], bytes],
         "oct as RS256": ({"kty": "oct", "kid": "bad", "alg": "RS256", "k": "c2VjcmV0"}, hs256(b"secret"), "RS256"),
         "ROCA": (rsa_jwk("bad", n=base64url.encode(roca_modulus().to_bytes(256, "big"))), lambda _: bytes(255) + b"\1", "RS256"),
     }
-
-
-def padded_message(message: bytes) -> bytes:
-    """With e = 1 a signature is the padded digest itself, so anybody can make one."""
-    prefix = bytes.fromhex("3031300d060960864801650304020105000420")
-    digest = prefix + hashlib.sha256(message).digest()
-    return b"\0\1" + b"\xff" * (256 - len(digest) - 3) + b"\0" + digest
-
-
-def roca_modulus() -> int:
-    """A number with the fingerprint of CVE-2017-15361: a power of 65537 modulo the product of the first primes."""
-    product = 1
-    for prime in [p for p in range(2, 702) if all(p % q for q in range(2, int(p**0.5) + 1))]:
-        product *= prime
-    multiple = (1 << 2047) // product + 1
-    return multiple * product + pow(65537, 4711, product)
 
 
 @pytest.mark.parametrize("case", unfit_keys())
