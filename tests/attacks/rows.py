@@ -9,6 +9,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ _CASE: Final = re.compile(r"test_([a-z])(\d\d)_")
 _INCIDENT: Final = re.compile(r"test_cve_(\d\d)_")
 
 
+@cache
 def named() -> Mapping[str, list[str]]:
     """Return the tests of this folder by row: "R01" or "1"."""
     found: dict[str, list[str]] = defaultdict(list)
