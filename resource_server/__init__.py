@@ -10,8 +10,9 @@ databases and the auth server's code. Importing it needs `PyJWT[crypto]` and no 
 """
 
 from resource_server.guard import Guard
+from resource_server.issuer import Issuer
 from resource_server.principal import Principal
 from resource_server.readiness import Readiness
 from resource_server.verifier.errors import TokenRefused
 
-__all__ = ["Guard", "Principal", "Readiness", "TokenRefused"]
+__all__ = ["Guard", "Issuer", "Principal", "Readiness", "TokenRefused"]

@@ -9,7 +9,7 @@ from shared import scope as scope_string
 
 def protected_resource_metadata(
     resource: str,
-    issuer: str,
+    issuers: Iterable[str],
     scopes: Iterable[str] = (),
     *,
     name: str | None = None,
@@ -19,6 +19,7 @@ def protected_resource_metadata(
 
     Args:
         resource: the resource identifier: what a token's `aud` must hold.
+        issuers: those whose tokens are taken.
         scopes: all scopes that some route asks for.
         name: for people.
         documentation: an address for developers.
@@ -33,7 +34,7 @@ def protected_resource_metadata(
         raise ValueError("malformed scope")
     document: dict[str, object] = {
         "resource": resource,
-        "authorization_servers": [issuer],
+        "authorization_servers": list(issuers),
         "bearer_methods_supported": ["header"],
     }
     if supported:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from resource_server.verifier import compact as compact_form
 from resource_server.verifier.claims import check_claims, read_scopes
-from resource_server.verifier.errors import AlgorithmNotAllowed, MalformedToken
+from resource_server.verifier.errors import AlgorithmNotAllowed, MalformedToken, MissingClaim, WrongIssuer
 from resource_server.verifier.key_set import KeySet
 from resource_server.verifier.policy import Policy
 from resource_server.verifier.signature import check_signature
@@ -50,6 +52,30 @@ def verify(compact: bytes, key_set: KeySet, policy: Policy, now: int) -> Verifie
     if "nbf" in claims and claims["nbf"] > valid_from:
         valid_from = claims["nbf"]
     return seal(claims, key.key_id, read_scopes(claims["scope"]) if "scope" in claims else frozenset(), valid_from)
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedIssuer:
+    """What a token says its issuer is. Good for choosing who shall judge it, and no function takes it for more."""
+
+    text: str
+
+
+def peek_issuer(compact: bytes) -> UnverifiedIssuer:
+    """Return the `iss` of a token whose form and header are acceptable; nothing is verified.
+
+    Raises:
+        TokenRefused: what no key could make good.
+    """
+    header, payload, _, _ = compact_form.split(compact)
+    compact_form.parse_header(header)
+    try:
+        issuer = parse_object(base64url.decode(payload)).get("iss")
+    except ValueError as error:
+        raise MalformedToken(f"payload: {error}") from error
+    if type(issuer) is not str:
+        raise MissingClaim("no claim 'iss'") if issuer is None else WrongIssuer("claim 'iss' is no string")
+    return UnverifiedIssuer(issuer)
 
 
 def find_key_id(compact: bytes, policy: Policy) -> str:

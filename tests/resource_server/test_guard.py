@@ -198,8 +198,8 @@ def test_what_is_refused_is_not_remembered(issuer: IssuerServer) -> None:
 def test_no_token_lies_in_the_memory_of_tokens(guard: Guard, issuer: IssuerServer) -> None:
     guard.verify(a_token_of(issuer))
 
-    assert all(len(digest) == 32 for digest in guard._verified._young)
-    assert "eyJ" not in repr(guard._verified._young)
+    assert all(len(digest) == 32 for digest in guard._issuers.first._verified._young)
+    assert "eyJ" not in repr(guard._issuers.first._verified._young)
 
 
 def test_many_threads_agree(guard: Guard, issuer: IssuerServer) -> None:
@@ -251,7 +251,7 @@ def test_a_setting_that_does_not_fit_the_issuer_is_no_readiness_at_first_and_a_w
 
     with a_guard(issuer, jwks_refresh=240) as guard:
         assert guard.warm(5)
-        guard._source.key_policy = type(guard._source.key_policy)(publish_ahead=10)  # type: ignore[misc]
+        guard._issuers.first.keys.key_policy = type(guard._issuers.first.keys.key_policy)(publish_ahead=10)  # type: ignore[misc]
         later = guard.ready()
         assert later
         assert "jwks_refresh" in later.warnings[0]
@@ -262,7 +262,7 @@ def test_saved_keys_make_a_guard_ready_while_the_issuer_is_down(issuer: IssuerSe
     with a_guard(issuer, state_dir=tmp_path) as guard:
         guard.warm(5)
         guard.close()
-        guard._source._thread.join(5)  # type: ignore[union-attr]
+        guard._issuers.first.keys._thread.join(5)  # type: ignore[union-attr]
     issuer.replies.clear()
 
     with a_guard(issuer, state_dir=str(tmp_path), on_event=events) as guard:

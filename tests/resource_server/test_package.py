@@ -15,7 +15,7 @@ UNWANTED = ("starlette", "uvicorn", "anyio", "sqlalchemy", "pydantic", "httpx", 
 
 
 def test_the_public_names_are_these() -> None:
-    assert sorted(resource_server.__all__) == ["Guard", "Principal", "Readiness", "TokenRefused"]
+    assert sorted(resource_server.__all__) == ["Guard", "Issuer", "Principal", "Readiness", "TokenRefused"]
 
 
 def test_importing_the_kit_brings_no_framework_and_needs_none() -> None:

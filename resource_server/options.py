@@ -1,0 +1,95 @@
+"""What a guard was told that holds for all of its issuers, and how one of them is set to work by it."""
+
+from __future__ import annotations
+
+import random
+import ssl
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from resource_server.arguments import check_addresses, check_timing
+from resource_server.issuer import Issuer
+from resource_server.jwks.cache import HEALTHY_FACTOR, KeyCache
+from resource_server.jwks.discovery import IssuerKeys
+from resource_server.jwks.fetcher import fetch
+from resource_server.jwks.key_policy import OwnTiming
+from resource_server.jwks.source import KeySource, Tell
+from resource_server.jwks.state_file import StateFile
+from resource_server.trusted_issuer import TrustedIssuer
+from resource_server.verifier.policy import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The arguments of `Guard`, by the same names.
+
+    Raises:
+        ValueError: times under which a healthy API would drop its keys.
+    """
+
+    audience: str | Collection[str]
+    algorithms: Collection[str]
+    leeway: int
+    max_lifetime: int
+    jwks_refresh: float
+    max_stale: float
+    state_dir: str | Path | None
+    tls_context: ssl.SSLContext | None
+    cached_tokens: int
+    on_event: Tell
+    insecure_http: bool
+    clock: Callable[[], float]
+    monotonic: Callable[[], float]
+
+    def __post_init__(self) -> None:
+        check_timing(self.jwks_refresh, self.max_stale)
+
+    def trust(self, issuer: Issuer) -> TrustedIssuer:
+        """Return the issuer at work. Makes no I/O.
+
+        Raises:
+            ValueError: no audience, or a part outside its bounds.
+        """
+        policy = self._policy(issuer)
+        check_addresses(issuer.issuer, issuer.metadata_url, insecure_http=self.insecure_http)
+        return TrustedIssuer(
+            policy,
+            self._keys(policy, issuer),
+            OwnTiming(HEALTHY_FACTOR * self.jwks_refresh, policy.leeway, self.max_stale, policy.max_lifetime),
+            cached_tokens=self.cached_tokens,
+            clock=self.clock,
+            monotonic=self.monotonic,
+        )
+
+    def _policy(self, issuer: Issuer) -> Policy:
+        return Policy(
+            issuer.issuer,
+            frozenset(names_of(self.audience if issuer.audience is None else issuer.audience)),
+            frozenset(self.algorithms if issuer.algorithms is None else issuer.algorithms),
+            self.leeway,
+            self.max_lifetime,
+        )
+
+    def _keys(self, policy: Policy, issuer: Issuer) -> KeySource:
+        retriever = IssuerKeys(
+            policy.issuer,
+            policy.algorithms,
+            partial(fetch, insecure_http=self.insecure_http, tls_context=self.tls_context),
+            metadata_url=issuer.metadata_url,
+            insecure_http=self.insecure_http,
+        )
+        return KeySource(
+            retriever,
+            KeyCache(self.jwks_refresh, self.max_stale, random.random),
+            tell=self.on_event,
+            state_file=None if self.state_dir is None else StateFile(Path(self.state_dir), policy.issuer, policy.algorithms),
+            clock=self.monotonic,
+            wall_clock=self.clock,
+        )
+
+
+def names_of(audience: str | Collection[str]) -> tuple[str, ...]:
+    """Return the audiences that one text, or several, name."""
+    return (audience,) if isinstance(audience, str) else tuple(audience)

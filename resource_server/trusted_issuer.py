@@ -1,0 +1,97 @@
+"""One issuer at work: its policy, its keys, and those of its tokens that were verified a moment ago.
+
+A guard has one of these for each issuer and they share nothing: a `kid` is looked up among the keys of the token's own issuer alone, a
+remembered token is remembered for that issuer alone, and an issuer that is down takes nobody else along. Whatever else belongs to one
+issuer (what it has revoked, say) is asked in `judge`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from resource_server.jwks.key_policy import OwnTiming, find_violations
+from resource_server.jwks.source import KeySource
+from resource_server.verified_tokens import VerifiedTokens
+from resource_server.verifier.errors import UnknownKey
+from resource_server.verifier.policy import Policy
+from resource_server.verifier.token import VerifiedToken
+from resource_server.verifier.verify import find_key_id, verify
+
+
+class TrustedIssuer:
+    """Judges the tokens of one issuer. Thread-safe.
+
+    Args:
+        cached_tokens: how many verified tokens are remembered; 0 for none.
+        clock: seconds since the epoch.
+        monotonic: the clock on which the age of keys is counted.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        keys: KeySource,
+        timing: OwnTiming,
+        *,
+        cached_tokens: int,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.policy: Final = policy
+        self.keys: Final = keys
+        self._timing = timing
+        self._verified = VerifiedTokens(cached_tokens, policy.leeway)
+        self._clock, self._monotonic = clock, monotonic
+
+    def judge(self, compact: bytes, digest: bytes) -> VerifiedToken:
+        """Return the verified token that `compact` is. Never waits.
+
+        Args:
+            digest: SHA-256 of `compact`.
+
+        Raises:
+            UnknownKey: no key at hand can settle it; ask `keys` to look for it, and judge once more.
+            TokenRefused: why not.
+        """
+        keys, now = self.keys, self._clock()
+        view = keys.view
+        if self._monotonic() >= view.degraded_from and not keys.attend():
+            # Not even a known key may be used now; what no key could make good is refused all the same.
+            raise UnknownKey("no usable key set", find_key_id(compact, self.policy))
+        verified = self._verified.find(digest, view.generation, now)
+        if verified is None:
+            verified = verify(compact, view.key_set, self.policy, int(now))
+            self._verified.add(digest, verified, view.generation)
+        return verified
+
+    @property
+    def outage(self) -> str | None:
+        """Why tokens of this issuer cannot be judged now; None if they can."""
+        if self.keys.is_usable:
+            return None
+        return f"no usable keys of {self.policy.issuer}: {self.keys.last_failure or 'not fetched yet'}"
+
+    def faults(self) -> list[str]:
+        """Return a sentence for each of our own settings that does not fit what this issuer promises."""
+        policy = self.keys.key_policy
+        return [f"key policy: {fault}" for fault in find_violations(policy, self._timing)] if policy is not None else []
+
+    def warnings(self) -> list[str]:
+        """Return what stands in nobody's way yet."""
+        keys = self.keys
+        if not keys.is_usable or not keys.is_degraded:
+            return []
+        return [f"keys of {self.policy.issuer} are {keys.age_seconds:.0f} s old: {keys.last_failure or 'not refreshed in time'}"]
+
+    def statistics(self) -> dict[str, float]:
+        """Return counters and gauges: fetches, failed ones, keys, their age in seconds, whether degraded, remembered tokens."""
+        keys = self.keys
+        return {
+            "fetches": keys.fetches,
+            "failed_fetches": keys.failed_fetches,
+            "keys": len(keys.view.key_set.keys),
+            "keys_age_seconds": keys.age_seconds if keys.age_seconds is not None else float("nan"),
+            "degraded": float(keys.is_degraded),
+            "verified_tokens": len(self._verified),
+        }
