@@ -8,10 +8,12 @@ from auth_server.clients.metadata import RegistrationRules
 from auth_server.endpoints.contract import Endpoint
 from auth_server.endpoints.discovery import AuthorizationServerMetadata, OpenidConfiguration
 from auth_server.endpoints.jwks import JwksEndpoint
+from auth_server.endpoints.revocation_feed import RevocationFeedEndpoint
 from auth_server.endpoints.revoke import RevocationEndpoint
 from auth_server.endpoints.token import TokenEndpoint
 from auth_server.grants.contract import Collaborators
 from auth_server.grants.registry import GRANT_TYPES, all_grants
+from auth_server.revocation.watch import FeedWatch
 from auth_server.services import Services
 
 
@@ -29,6 +31,7 @@ def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
             store=services.store,
         ),
         JwksEndpoint(services.keyring.jwks, key_policy.jwks_max_age),
+        _revocation_feed(services),
         RevocationEndpoint(authenticator=authenticator, families=services.families, store=services.store),
     ]
     documents = (
@@ -41,3 +44,18 @@ def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
 def registration_rules() -> RegistrationRules:
     """Return what a client may be registered with: exactly what the registries offer."""
     return RegistrationRules(frozenset(GRANT_TYPES), frozenset(method.method for method in METHODS))
+
+
+def _revocation_feed(services: Services) -> RevocationFeedEndpoint:
+    keyring, settings = services.keyring, services.settings
+    watch = FeedWatch(
+        services.store,
+        key_epoch=lambda: keyring.published().epoch,
+        refresh_keys=keyring.refresh,
+        is_stopping=lambda: services.health.draining,
+        capacity=settings.revocation_feed_waiters,
+    )
+    services.metrics.add_gauge("revocation_feed_waiting", "readers that wait for news of the feed", lambda: watch.waiting)
+    return RevocationFeedEndpoint(
+        watch=watch, store=services.store, signer=keyring, issuer=settings.issuer, algorithms=settings.signing_algorithms
+    )

@@ -35,6 +35,7 @@ class Settings:
     trusted_proxies: tuple[str, ...]
     key_policy: KeyPolicy
     key_rotation_period: float
+    revocation_feed_waiters: int
     refresh_quiet_window: float
     refresh_retry_grace: float
     refresh_idle_lifetime: float

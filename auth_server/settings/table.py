@@ -117,6 +117,12 @@ TABLE: Final = (
     Setting("KEY_VIEW_LEASE", _seconds(0.1, _DAY), 300, "W_pub: a replica with an older view of the keys does not publish them"),
     Setting("JWKS_MAX_AGE", _seconds(0.1, _DAY), 300, "P: how long others may keep the key set"),
     Setting("CLOCK_ERROR", _seconds(0, 30), 30, "ε: the largest error of any machine's clock; resource servers allow twice that"),
+    Setting(
+        "REVOCATION_FEED_WAITERS",
+        read.whole(0, 100_000),
+        2000,
+        "resource servers that may wait for news of the revocation feed at once, in each process; more are answered without waiting",
+    ),
     Setting("REFRESH_QUIET_WINDOW", _seconds(0, 600), 30, "G: a refresh token this young is answered again, not rotated"),
     Setting("REFRESH_RETRY_GRACE", _seconds(0, _DAY), 120, "GL: how long a public client may retry a lost answer; 0 is strict"),
     Setting("REFRESH_IDLE_LIFETIME", _seconds(1, 3650 * _DAY), 14 * _DAY, "a family that is not used this long is over"),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Column, Connection, Index, Table, Text, delete, insert, select, update
+from sqlalchemy import Column, Connection, Index, Table, Text, delete, func, insert, select, update
 
 from auth_server.store.schema import METADATA, Milliseconds, Number, now_ms
 from shared.revocation import RevocationEntry, RevocationKind
@@ -62,6 +62,16 @@ class Revocations:
     def head(self) -> int:
         """Return the newest number."""
         return int(self._connection.execute(select(FEED_HEAD.c.seq)).scalar_one())
+
+    def oldest(self) -> int | None:
+        """Return the number of the oldest entry that was not forgotten; None when there is none."""
+        number = self._connection.execute(select(func.min(FEED_ENTRY.c.n))).scalar_one()
+        return None if number is None else int(number)
+
+    def has_key_since(self, number: int) -> bool:
+        """Say whether a signing key was named dead after `number`."""
+        query = select(FEED_ENTRY.c.n).where(FEED_ENTRY.c.n > number, FEED_ENTRY.c.kind == RevocationKind.KID.value).limit(1)
+        return self._connection.execute(query).first() is not None
 
     def since(self, number: int, limit: int) -> list[NumberedEntry]:
         """Return up to `limit` entries after `number`, in order."""

@@ -26,9 +26,11 @@ from auth_server.store.engine import Engines
 from auth_server.store.schema import HEAD
 from auth_server.store.transaction import Transaction
 from auth_server.store.writer import Unit, Writer
+from shared.revocation import RevocationEntry
 
 T = TypeVar("T")
 CommitListener = Callable[[Sequence[AuditRecord], bool], None]
+RevocationListener = Callable[[Sequence[RevocationEntry]], None]
 
 _BLOCKING_SECONDS: Final = 30
 
@@ -44,11 +46,16 @@ class Store:
         self._local = threading.local()
         self._kept: list[Connection] = []
         self._listeners: list[CommitListener] = []
+        self._revocation_listeners: list[RevocationListener] = []
         self._closed = False
 
     def on_commit(self, listener: CommitListener) -> None:
         """Call `listener(audit_records, directory_changed)` after each commit of this process; it must be quick and not raise."""
         self._listeners.append(listener)
+
+    def on_revocation(self, listener: RevocationListener) -> None:
+        """Call `listener(entries)` after each commit of this process that wrote to the revocation feed; like `on_commit`."""
+        self._revocation_listeners.append(listener)
 
     async def run(self, work: Callable[[Transaction], T]) -> T:
         """Carry out a change: when this returns, it is durable; when it raises, nothing changed.
@@ -148,6 +155,9 @@ class Store:
             raise unit.error
         for listener in self._listeners:
             listener(unit.records, unit.directory_changed)
+        if unit.revoked:
+            for tell in self._revocation_listeners:
+                tell(unit.revoked)
         return unit.value
 
     def _refuse_when_closed(self) -> None:

@@ -32,6 +32,7 @@ from auth_server.protocol.errors import StoreUnavailable
 from auth_server.store.audit_events import AuditEvents, AuditRecord
 from auth_server.store.revocations import Revocations
 from auth_server.store.transaction import Transaction
+from shared.revocation import RevocationEntry
 
 MAX_GROUP: Final = 64
 # How long a group waits for more units behind a group of several. On a core that signs as well, units come one by one as their
@@ -53,6 +54,7 @@ class Unit:
     error: BaseException | None = None
     records: Sequence[AuditRecord] = field(default=())
     directory_changed: bool = False
+    revoked: Sequence[RevocationEntry] = field(default=())
 
 
 class Writer:
@@ -140,7 +142,7 @@ class Writer:
             apart: each unit in a savepoint. They cost as much as the units themselves, so a group goes without until one of it fails.
         """
         for unit in group:
-            unit.value, unit.error, unit.records, unit.directory_changed = None, None, (), False
+            unit.value, unit.error, unit.records, unit.directory_changed, unit.revoked = None, None, (), False, ()
         try:
             with self._engine.connect() as connection, connection.begin():
                 self._run(connection, group, apart=apart)
@@ -175,6 +177,7 @@ class Writer:
                 if savepoint is not None:
                     savepoint.commit()
                 unit.records, unit.directory_changed = transaction.audit_records, transaction.directory_changed
+                unit.revoked = transaction.revoked
                 done.append(transaction)
         self._flush(connection, done)
 

@@ -69,6 +69,11 @@ class Request:
         ]
         return found[0].decode("latin-1") if len(found) == 1 else None
 
+    async def gone(self) -> None:
+        """Return when the client closed the connection. Only for a request whose body nobody reads."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def form(self, most: int = FORM_BYTES) -> Form:
         """Read the form-encoded body of an OAuth endpoint.
 

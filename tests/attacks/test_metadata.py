@@ -65,8 +65,9 @@ async def test_h17_every_endpoint_that_is_named_answers(issuer: Issuer, path: st
 
     assert named.keys() >= {"token_endpoint", "revocation_endpoint", "jwks_uri"}
     for name, url in named.items():
-        answer = await issuer.http.get(url) if name == "jwks_uri" else await issuer.http.post(url)
-        assert answer.status_code == (200 if name == "jwks_uri" else 400), name
+        is_read = name in {"jwks_uri", "revocation_feed_endpoint"}
+        answer = await issuer.http.get(url) if is_read else await issuer.http.post(url)
+        assert answer.status_code == (200 if is_read else 400), name
 
 
 @each_document
