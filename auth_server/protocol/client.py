@@ -18,11 +18,38 @@ class ClientSecret:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustedIssuer:
+    """Whose word stands in for a secret: tokens of `issuer` about `subject` are this client (RFC 7523).
+
+    Its keys are `jwks` (a JWK Set as JSON text) or behind `jwks_uri`. `reusable` lets one token sign in more than once, which
+    platforms need that hand out one for an hour (Kubernetes).
+    """
+
+    issuer: str
+    subject: str
+    jwks: str | None = None
+    jwks_uri: str | None = None
+    reusable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangePolicy:
+    """What a client may exchange (RFC 8693): tokens that were issued to `subject_clients`, for tokens to `audiences`."""
+
+    audiences: frozenset[str]
+    subject_clients: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """A registered client.
 
     `scope` is what it may ever be granted. `default_resource` is the audience when a request leaves it open. `rotates_refresh_tokens`
     is None for "by kind": public clients rotate, confidential ones do not. `signing_alg` is for tokens whose resource asks for none.
+
+    `jwks` (JSON text) or `jwks_uri` hold the keys it signs assertions with; `trusted_issuers` sign them in its place. `introspects`
+    names the resources on whose behalf it may ask about tokens; `exchange` what it may exchange, None for nothing.
+    `is_dynamic`: it registered itself. `is_unverified`: nobody here vouches for what it says of itself.
     """
 
     client_id: str
@@ -38,6 +65,13 @@ class Client:
     signing_alg: str | None = None
     disabled: bool = False
     created_at: int = 0
+    jwks: str | None = None
+    jwks_uri: str | None = None
+    trusted_issuers: tuple[TrustedIssuer, ...] = ()
+    introspects: frozenset[str] = frozenset()
+    exchange: ExchangePolicy | None = None
+    is_dynamic: bool = False
+    is_unverified: bool = False
 
     @property
     def is_public(self) -> bool:

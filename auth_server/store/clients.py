@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Boolean, Column, Connection, ForeignKey, Row, Table, Text, bindparam, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from auth_server.protocol.client import Client, ClientSecret
+from auth_server.protocol.client import Client, ClientSecret, ExchangePolicy, TrustedIssuer
 from auth_server.store.schema import METADATA, Digest, Milliseconds, Number, Words, now_ms
 
 CLIENT: Final = Table(
@@ -26,6 +27,14 @@ CLIENT: Final = Table(
     Column("signing_alg", Text),
     Column("created_at", Milliseconds, nullable=False),
     Column("disabled_at", Milliseconds),
+    # Public keys, and whose word counts as this client's proof: JSON, read by whoever verifies.
+    Column("jwks", Text),
+    Column("jwks_uri", Text),
+    Column("trusted_issuers", Text),
+    Column("introspects", Words),
+    Column("exchange_audiences", Words),
+    Column("exchange_subject_clients", Words),
+    Column("is_dynamic", Boolean),
 )
 
 CLIENT_SECRET: Final = Table(
@@ -115,7 +124,23 @@ def _columns(client: Client) -> dict[str, Any]:
         "post_logout_redirect_uris": client.post_logout_redirect_uris,
         "rotates_refresh_tokens": client.rotates_refresh_tokens,
         "signing_alg": client.signing_alg,
+        **_proofs(client),
+        "introspects": tuple(sorted(client.introspects)) or None,
+        "exchange_audiences": tuple(sorted(client.exchange.audiences)) if client.exchange else None,
+        "exchange_subject_clients": tuple(sorted(client.exchange.subject_clients)) if client.exchange else None,
+        "is_dynamic": client.is_dynamic or None,
     }
+
+
+def _proofs(client: Client) -> dict[str, Any]:
+    trusted = [{name: getattr(each, name) for name in TrustedIssuer.__dataclass_fields__} for each in client.trusted_issuers]
+    return {"jwks": client.jwks, "jwks_uri": client.jwks_uri, "trusted_issuers": json.dumps(trusted) if trusted else None}
+
+
+def _exchange(row: Row[Any]) -> ExchangePolicy | None:
+    if row.exchange_audiences is None:
+        return None
+    return ExchangePolicy(frozenset(row.exchange_audiences), frozenset(row.exchange_subject_clients or ()))
 
 
 def _client(rows: Sequence[Row[Any]]) -> Client:
@@ -134,4 +159,11 @@ def _client(rows: Sequence[Row[Any]]) -> Client:
         signing_alg=row.signing_alg,
         disabled=row.disabled_at is not None,
         created_at=row.created_at // 1000,
+        jwks=row.jwks,
+        jwks_uri=row.jwks_uri,
+        trusted_issuers=tuple(TrustedIssuer(**each) for each in json.loads(row.trusted_issuers or "[]")),
+        introspects=frozenset(row.introspects or ()),
+        exchange=_exchange(row),
+        is_dynamic=bool(row.is_dynamic),
+        is_unverified=bool(row.is_dynamic),
     )

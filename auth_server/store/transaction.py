@@ -8,10 +8,13 @@ from sqlalchemy import Connection, select
 
 from auth_server.clock import Clock
 from auth_server.store.accounts import Accounts
+from auth_server.store.assertions import Assertions
 from auth_server.store.attempts import Attempts
 from auth_server.store.audit_events import AuditEvents, AuditRecord
+from auth_server.store.client_registrations import ClientRegistrations
 from auth_server.store.clients import Clients
 from auth_server.store.credentials import Credentials
+from auth_server.store.device_codes import DeviceCodes
 from auth_server.store.directory import Directory
 from auth_server.store.key_incidents import KeyIncidents
 from auth_server.store.refresh_tokens import RefreshTokens
@@ -69,6 +72,21 @@ class Transaction:
     def clients(self) -> Clients:
         """Registered clients."""
         return Clients(self._connection)
+
+    @cached_property
+    def client_registrations(self) -> ClientRegistrations:
+        """Clients that registered themselves, and the tokens that let them."""
+        return ClientRegistrations(self._connection)
+
+    @cached_property
+    def assertions(self) -> Assertions:
+        """Assertions that were used."""
+        return Assertions(self._connection)
+
+    @cached_property
+    def device_codes(self) -> DeviceCodes:
+        """Devices that wait for a person's approval."""
+        return DeviceCodes(self._connection)
 
     @cached_property
     def refresh_tokens(self) -> RefreshTokens:

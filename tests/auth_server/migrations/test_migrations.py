@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -173,5 +174,6 @@ def _catalog(engines: Engines) -> list[tuple[Any, ...]]:
 
 
 def _sorted_lines(definition: str) -> list[str]:
-    # Alembic writes the constraints of a table in another order.
-    return sorted(line.strip().rstrip(",") for line in definition.splitlines())
+    # Alembic writes the constraints of a table in another order, and SQLite puts each added column behind the last one on its line.
+    lines = [part for line in definition.splitlines() for part in re.split(r", (?![^(]*\))", line)]
+    return sorted(line.strip().rstrip(",") for line in lines if line.strip())
