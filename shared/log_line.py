@@ -6,13 +6,14 @@ characters are neutralised; long values are cut; a member whose name speaks of a
 
 from __future__ import annotations
 
-import json
 import math
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
+
+from shared import json_text
 
 MASK: Final = "***"
 MAX_VALUE_CHARACTERS: Final = 256
@@ -29,8 +30,6 @@ _SECRET_WORDS: Final = (
 )
 # Members whose name holds one of the words above, and whose value is safe all the same.
 _NOT_SECRET: Final = frozenset({"token_type", "token_endpoint", "token_refused", "tokens_issued"})
-# Made once: json.dumps with options makes an encoder for each call.
-_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # Control (Cc), format (Cf: bidirectional overrides among them), surrogate, and the two line separators.
 _NEUTRALISED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -54,9 +53,17 @@ def format_line(epoch_seconds: float, level: str, event: str, fields: Mapping[st
     """Return the line, without its line feed. `ts` is RFC 3339 in UTC with milliseconds; members that are None are left out."""
     line: dict[str, object] = {"ts": _stamp(epoch_seconds), "level": level, "event": neutralise(event)}
     for name, value in fields.items():
-        if value is not None:
-            line[name] = MASK if is_secret_name(name) else _safe(value)
-    return _ENCODE(line)
+        if value is None:
+            continue
+        if is_secret_name(name):
+            line[name] = MASK
+        elif type(value) is str:
+            line[name] = neutralise(value)
+        elif type(value) is int:
+            line[name] = value
+        else:
+            line[name] = _safe(value)
+    return json_text.to_text(line)
 
 
 def _stamp(epoch_seconds: float) -> str:

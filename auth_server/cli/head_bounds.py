@@ -11,6 +11,8 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from auth_server.web.request import BODY_IS_WHOLE
+
 MAX_HEAD_BYTES: Final = 16 * 1024
 MAX_HEADERS: Final = 64
 HEAD_SECONDS: Final = 5.0
@@ -66,6 +68,11 @@ class BoundedHead(HttpToolsProtocol):
             self._refuse()
             return
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body is whole."""
+        self.scope[BODY_IS_WHOLE] = True
+        super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody waits any more."""

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Final
 
-from shared import base64url
-
-# Made once: json.dumps with options builds an encoder for each call. NaN and Infinity are no JSON.
-_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+from shared import base64url, json_text
 
 
 def header_segment(*, alg: str, typ: str, kid: str) -> bytes:
     """Return the first segment with its dot, ready to be kept for each key and typ."""
-    return base64url.encode(_ENCODE({"alg": alg, "typ": typ, "kid": kid}).encode("ascii")).encode("ascii") + b"."
+    return base64url.encode(json_text.to_ascii({"alg": alg, "typ": typ, "kid": kid}).encode("ascii")).encode("ascii") + b"."
 
 
 def signing_input(header: bytes, claims: Mapping[str, object]) -> bytes:
@@ -26,7 +21,7 @@ def signing_input(header: bytes, claims: Mapping[str, object]) -> bytes:
     Raises:
         ValueError, TypeError: a claim that is no JSON.
     """
-    return header + base64url.encode(_ENCODE(claims).encode("ascii")).encode("ascii")
+    return header + base64url.encode(json_text.to_ascii(claims).encode("ascii")).encode("ascii")
 
 
 def compact(signed: bytes, signature: bytes) -> str:

@@ -133,15 +133,16 @@ class Keyring:
             KeyUnavailable: no view younger than W_sign, no active key for `alg` that opens, a wall clock that is off by more
                 than the policy's clock error, or a custodian that did not sign in time.
         """
-        if not self._usable_key(alg).signer.is_local:
+        key = self._usable_key(alg)
+        if not key.signer.is_local:
             return await self._sign_elsewhere(claims, typ, alg)
         thread = None
         if not self._turns.take():
             thread = self._thread
             if thread is None:
                 await self._turns.wait()
-        # Behind any wait: the lease has to hold when the signature is made.
-        key = self._usable_key(alg)
+                # Behind the wait once more: the lease has to hold when the signature is made.
+                key = self._usable_key(alg)
         signed = jws.signing_input(key.header(typ), claims)
         if thread is None:
             return jws.compact(signed, key.signer.sign(signed))

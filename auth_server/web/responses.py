@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from auth_server.protocol.errors import ApiError, InvalidClient, OAuthError
+from shared import json_text
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
 NO_STORE: Final[Headers] = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
 _JSON: Final = (b"content-type", b"application/json")
-# Made once: json.dumps with options makes an encoder for each call.
-_ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class Response:
 
 def json_response(value: Mapping[str, Any], *, status: int = 200, headers: Headers = NO_STORE, outcome: str = "ok") -> Response:
     """Answer with a JSON object."""
-    return Response(status, _ENCODE(value).encode("ascii"), (_JSON, *headers), outcome)
+    return Response(status, json_text.to_ascii(value).encode("ascii"), (_JSON, *headers), outcome)
 
 
 def oauth_error(error: OAuthError) -> Response:
@@ -40,7 +38,7 @@ def oauth_error(error: OAuthError) -> Response:
         headers += ((b"www-authenticate", b'Basic realm="token", charset="UTF-8"'),)
     if error.retry_after is not None:
         headers += ((b"retry-after", str(error.retry_after).encode("ascii")),)
-    body = _ENCODE({"error": error.error, "error_description": error.description}).encode("ascii")
+    body = json_text.to_ascii({"error": error.error, "error_description": error.description}).encode("ascii")
     return Response(error.status, body, (_JSON, *headers), error.error, error.detail or error.description)
 
 
