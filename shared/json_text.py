@@ -7,7 +7,7 @@ claims does. Both servers write their log lines and answers with this.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from json import encoder
 from typing import Final
 
@@ -21,7 +21,7 @@ def _refuse(value: object) -> object:
 
 
 def _made(*, ascii_only: bool) -> Callable[[object], str]:
-    make = encoder.c_make_encoder
+    make: Callable[..., Callable[[object, int], Iterable[str]]] | None = getattr(encoder, "c_make_encoder", None)
     if make is None:  # an interpreter without the accelerator
         return _ENCODERS[ascii_only].encode
     spell = encoder.encode_basestring_ascii if ascii_only else encoder.encode_basestring

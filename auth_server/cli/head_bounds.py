@@ -11,6 +11,7 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from auth_server.cli.one_write import OneWrite
 from auth_server.web.request import BODY_IS_WHOLE
 
 MAX_HEAD_BYTES: Final = 16 * 1024
@@ -26,10 +27,12 @@ class BoundedHead(HttpToolsProtocol):
     _head_bytes = 0
     _headers = 0
     _deadline: asyncio.TimerHandle | None = None
+    _answers: OneWrite
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         """Give the first head its time."""
-        super().connection_made(transport)
+        self._answers = OneWrite(transport)
+        super().connection_made(self._answers)
         self._start_deadline()
 
     def data_received(self, data: bytes) -> None:
@@ -71,8 +74,13 @@ class BoundedHead(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The body is whole."""
-        self.scope[BODY_IS_WHOLE] = True
+        self.scope[BODY_IS_WHOLE] = True  # type: ignore[typeddict-unknown-key]  # ASGI lets a server add its own
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The answer is whole."""
+        self._answers.flush()
+        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody waits any more."""
