@@ -110,17 +110,30 @@ class Settings:
         )
 
 
-def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+def load_settings(environ: Mapping[str, str] | None = None, *, overrides: Mapping[str, str] | None = None) -> Settings:
     """Return the settings of `environ` (by default of this process).
+
+    Args:
+        overrides: values that a command's options give, by setting name without the prefix; they win.
 
     Raises:
         SettingsError: with every fault at once.
     """
-    loaded = load(PREFIX, TABLE, os.environ if environ is None else environ, lambda path: Path(path).read_text(encoding="utf-8"))
+    given = {
+        **(os.environ if environ is None else environ),
+        **{PREFIX + name: value for name, value in (overrides or {}).items()},
+    }
+    loaded = load(PREFIX, TABLE, given, lambda path: Path(path).read_text(encoding="utf-8"))
     faults = _find_faults(loaded.values)
     if faults:
         raise SettingsError(faults)
     return _settings(loaded)
+
+
+def is_colour_unwanted(environ: Mapping[str, str] | None = None) -> bool:
+    """Say whether output goes without colours: NO_COLOR is set to anything, or the terminal is a dumb one."""
+    given = os.environ if environ is None else environ
+    return bool(given.get("NO_COLOR")) or given.get("TERM") == "dumb"
 
 
 def shown(settings: Settings) -> dict[str, str]:

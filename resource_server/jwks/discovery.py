@@ -108,7 +108,7 @@ class IssuerKeys:
         return metadata
 
     def _ask(self) -> Metadata:
-        addresses = self._addresses()
+        addresses = metadata_addresses(self._issuer, self._metadata_url)
         for position, address in enumerate(addresses):
             try:
                 body = self._fetch(address).body or b""
@@ -121,11 +121,13 @@ class IssuerKeys:
                 raise FetchFailed(f"metadata at {address}: {error}") from error
         raise FetchFailed("no metadata address")
 
-    def _addresses(self) -> tuple[str, ...]:
-        base = self._metadata_url or self._issuer
-        if "/.well-known/" in base:
-            return (base,)
-        return (well_known.openid_configuration_url(base), well_known.authorization_server_url(base))
+
+def metadata_addresses(issuer: str, metadata_url: str | None = None) -> tuple[str, ...]:
+    """Return where an issuer's metadata may be, in the order in which they are tried."""
+    base = metadata_url or issuer
+    if "/.well-known/" in base:
+        return (base,)
+    return (well_known.openid_configuration_url(base), well_known.authorization_server_url(base))
 
 
 def parse_metadata(body: bytes, issuer: str, metadata_url: str | None = None, *, insecure_http: bool = False) -> Metadata:

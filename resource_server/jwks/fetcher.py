@@ -38,10 +38,11 @@ class FetchFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A good answer: 200 with its body, or 304 with `body` None."""
+    """A good answer: 200 with its body, or 304 with `body` None. `date` is the server's own time, in seconds since the epoch."""
 
     body: bytes | None
     etag: str | None
+    date: float | None = None
 
 
 def check_url(url: str, *, insecure_http: bool) -> None:
@@ -114,7 +115,7 @@ def _exchange(bounded: _BoundedSocket, parts: SplitResult, etag: str | None) -> 
         raise FetchFailed(f"status {response.status}: {kind}", _retry_after(response), response.status)
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise FetchFailed("the answer is compressed, which nobody asked for")
-    return Answer(_bounded_body(response), response.headers.get("ETag"))
+    return Answer(_bounded_body(response), response.headers.get("ETag"), _date(response))
 
 
 def _bounded_body(response: http.client.HTTPResponse) -> bytes:
@@ -126,6 +127,13 @@ def _bounded_body(response: http.client.HTTPResponse) -> bytes:
     if response.length:
         raise FetchFailed("the answer ended early")
     return bytes(body)
+
+
+def _date(response: http.client.HTTPResponse) -> float | None:
+    try:
+        return parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _retry_after(response: http.client.HTTPResponse) -> float | None:

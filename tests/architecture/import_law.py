@@ -66,7 +66,7 @@ DOORS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 # Rooms and files that take values and `now`, and give a value back or raise.
-PURE_FOLDERS: Final = ("auth_server/protocol/", "resource_server/verifier/", "shared/")
+PURE_FOLDERS: Final = ("auth_server/protocol/", "resource_server/verifier/", "resource_server/diagnosis/", "shared/")
 PURE_FILES: Final = (
     "auth_server/keys/lifecycle.py",
     "auth_server/rate_limits/gcra.py",
@@ -123,7 +123,7 @@ LAZY_IMPORTERS: Final = (
     "auth_server/__main__.py",
     "auth_server/keys/custodians/aws_kms.py",
     "auth_server/keys/pkcs11_binding.py",
-    "resource_server/cli.py",
+    "resource_server/cli/",
     "resource_server/guard.py",
     "resource_server/adapters/",
 )

@@ -22,7 +22,7 @@ from resource_server.cli import CANNOT_LISTEN, OK, UNHEALTHY, WRONG_SETTINGS, ma
 from resource_server.demo.serve import CannotListen, bind
 from tests.resource_server.support import AUDIENCE, IssuerServer, a_token, claims
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,9 @@ def test_check_says_good_or_lists_every_fault(monkeypatch: pytest.MonkeyPatch, c
     assert len(json.loads(capsys.readouterr().out)["faults"]) == 2
 
 
-@pytest.mark.parametrize("words", [[], ["serve"], ["health"], ["config"], ["config", "check"], ["config", "show"]])
+@pytest.mark.parametrize(
+    "words", [[], ["serve"], ["health"], ["explain"], ["doctor"], ["config"], ["config", "check"], ["config", "show"]]
+)
 def test_help_has_an_example(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main([*words, "--help"])

@@ -1,0 +1,61 @@
+"""`resource-server explain TOKEN`: runs the very guard that refused, here and now, and says what it found."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from resource_server.cli.codes import OK, UNDECIDED, UNHEALTHY
+from resource_server.cli.inputs import read_token
+from resource_server.cli.render import Look, render
+from resource_server.diagnosis.explain import explain
+from resource_server.diagnosis.report import Report, Verdict
+from resource_server.settings import Settings
+from resource_server.verifier.policy import Policy
+
+_CODES: Final = {Verdict.GOOD: OK, Verdict.REFUSED: UNHEALTHY, Verdict.UNDECIDED: UNDECIDED}
+
+
+def run(settings: Settings, given: argparse.Namespace) -> int:
+    """Explain one token; return the exit code."""
+    report = report_on(settings, read_token(given.token), given)
+    tell("resource-server explain", report, as_json=given.json)
+    return _CODES[report.verdict]
+
+
+def report_on(settings: Settings, text: str, given: argparse.Namespace) -> Report:
+    """Return the report on a token, by a guard with these settings, and by what a route would ask beyond it."""
+    scopes, roles, permissions = given.scope or [], given.role or [], given.permission or []
+    guard = settings.guard(_silent)
+    guard.warm()
+
+    def verify(token: str) -> None:
+        who = guard.verify(token)
+        if scopes or roles or permissions:
+            who.require(*scopes, role=roles, permission=permissions)
+
+    try:
+        return explain(text, verify, policy_of(settings), int(time.time()))
+    finally:
+        guard.close()
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return what the guard with these settings asks of a token."""
+    return Policy(settings.issuer, frozenset({settings.audience}), frozenset(settings.algorithms), settings.leeway)
+
+
+def tell(title: str, report: Report, *, as_json: bool) -> None:
+    """Print a report."""
+    if as_json:
+        print(json.dumps(report.as_json(), indent=2))
+    else:
+        print(render(title, report, Look.of(sys.stdout)))
+
+
+def _silent(_level: str, _event: str, _fields: Mapping[str, object]) -> None:
+    """The report says what the guard would have logged."""

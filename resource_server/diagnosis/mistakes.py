@@ -1,0 +1,208 @@
+"""Common mistakes, recognised by name: from why the verifier refused and what the token says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+from resource_server.diagnosis.addresses import differences, nearest
+from resource_server.diagnosis.report import Mistake
+from resource_server.diagnosis.sight import Sight
+from resource_server.verifier.policy import Policy
+from shared import jose
+
+# Claims that only an ID token carries (OpenID Connect Core 1.0 sections 2 and 3.1.3.6).
+_ID_TOKEN_CLAIMS: Final = frozenset({"nonce", "at_hash", "c_hash", "s_hash"})
+_ACCESS_TOKEN_CLAIMS: Final = frozenset({"client_id", "scope", "scp"})
+# A time after the year 5138 is one in milliseconds.
+_MILLISECONDS_FROM: Final = 100_000_000_000
+_ORDINARY_TYPES: Final = frozenset({None, "", "jwt"})
+
+Recogniser = Callable[[Sight, Policy], list[Mistake]]
+
+
+def recognise(reasons: Collection[str], sight: Sight, policy: Policy) -> list[Mistake]:
+    """Return the mistakes that these refusals of this token are likely to be, the likeliest first."""
+    found: list[Mistake] = []
+    for reason in reasons:
+        found += _RECOGNISERS.get(reason, _nothing)(sight, policy)
+    return found
+
+
+def is_id_token(sight: Sight) -> bool:
+    """Say whether the claims are those of an ID token rather than of an access token."""
+    return bool(_ID_TOKEN_CLAIMS & sight.claims.keys()) or not _ACCESS_TOKEN_CLAIMS & sight.claims.keys()
+
+
+def _nothing(_sight: Sight, _policy: Policy) -> list[Mistake]:
+    return []
+
+
+def _wrong_type(sight: Sight, _policy: Policy) -> list[Mistake]:
+    typ = sight.header.get("typ")
+    if not sight.claims or (typ is not None and not isinstance(typ, str)):
+        return []
+    if (typ or "").lower() not in _ORDINARY_TYPES:
+        return [ANOTHER_KIND]
+    return [ID_TOKEN] if is_id_token(sight) else [UNMARKED_ACCESS_TOKEN]
+
+
+def _missing_claim(sight: Sight, _policy: Policy) -> list[Mistake]:
+    return [ID_TOKEN] if sight.claims and is_id_token(sight) else [NOT_RFC_9068]
+
+
+def _unknown_key(sight: Sight, policy: Policy) -> list[Mistake]:
+    return [KEY_OF_ANOTHER_ENVIRONMENT] if sight.text("iss") == policy.issuer else [KEY_OF_ANOTHER_ISSUER]
+
+
+def _wrong_issuer(sight: Sight, policy: Policy) -> list[Mistake]:
+    got = sight.text("iss")
+    if not got:
+        return []
+    return differences("issuer", got, policy.issuer) or [ISSUER_OF_ANOTHER_ENVIRONMENT]
+
+
+def _wrong_audience(sight: Sight, policy: Policy) -> list[Mistake]:
+    own = min(policy.audiences)
+    found = nearest("audience", sight.audiences, own)
+    if sight.text("azp") in sight.audiences or sight.text("client_id") in sight.audiences:
+        found.append(AUDIENCE_IS_THE_CLIENT)
+    if sight.audiences and set(sight.audiences) <= {policy.issuer, f"{policy.issuer}/userinfo"}:
+        found.append(AUDIENCE_IS_THE_ISSUER)
+    general = Mistake(
+        "wrong_audience",
+        f"The token was made for {', '.join(sight.audiences) or 'nobody'}, and this API is {own}.",
+        f"The client must ask for resource={own} when it gets the token (RFC 8707); or, if that is what this API is called, set "
+        "RESOURCE_SERVER_AUDIENCE to the token's audience.",
+    )
+    return [*found, general]
+
+
+def _clock(sight: Sight, _policy: Policy) -> list[Mistake]:
+    times = [sight.seconds(name) or 0 for name in ("iat", "nbf", "exp")]
+    return [MILLISECONDS] if max(times) >= _MILLISECONDS_FROM else [CLOCK]
+
+
+def _algorithm(sight: Sight, _policy: Policy) -> list[Mistake]:
+    algorithm = sight.header.get("alg")
+    if isinstance(algorithm, str) and algorithm in jose.ALGORITHMS:
+        return [ALGORITHM_SETTING]
+    return [FORGERY]
+
+
+def _always(mistake: Mistake) -> Recogniser:
+    return lambda _sight, _policy: [mistake]
+
+
+ID_TOKEN: Final = Mistake(
+    "id_token_as_access_token",
+    "This is an ID token: it tells the client who signed in, and is for the client alone.",
+    "Send the access token of the same answer (`access_token`, not `id_token`).",
+)
+ANOTHER_KIND: Final = Mistake(
+    "another_kind_of_token",
+    "This is a JWT for another purpose (see its `typ`): a logout token, a DPoP proof, an introspection answer or the like.",
+    "Send the access token.",
+)
+UNMARKED_ACCESS_TOKEN: Final = Mistake(
+    "unmarked_access_token",
+    "This looks like an access token of an issuer that does not mark its access tokens as such (`typ` is not at+jwt).",
+    "Let the issuer make RFC 9068 tokens; where it cannot, the guard takes a profile for such issuers, which says what it relaxes.",
+)
+NOT_RFC_9068: Final = Mistake(
+    "not_rfc_9068",
+    "The token lacks claims that every access token must have (RFC 9068 section 2.2).",
+    "Let the issuer put them in; where it cannot, the guard takes a profile for such issuers, which says what it relaxes.",
+)
+KEY_OF_ANOTHER_ENVIRONMENT: Final = Mistake(
+    "key_of_another_environment",
+    "The token names this very issuer, but was signed by a key that the issuer does not publish: it comes from another environment of the "
+    "same name (a second stack on localhost, staging, a database that was made anew).",
+    "Get a token from the running issuer; if it is, see with `resource-server doctor` where the keys come from "
+    "(RESOURCE_SERVER_METADATA_URL).",
+)
+KEY_OF_ANOTHER_ISSUER: Final = Mistake(
+    "key_of_another_issuer",
+    "The token was signed by a key of another issuer than the one that this API trusts.",
+    "Get a token from this API's issuer, or set RESOURCE_SERVER_ISSUER to the token's `iss`.",
+)
+ISSUER_OF_ANOTHER_ENVIRONMENT: Final = Mistake(
+    "issuer_of_another_environment",
+    "The token comes from another issuer altogether: another environment, realm or tenant.",
+    "Get a token from this API's issuer; if the token's is the right one, set RESOURCE_SERVER_ISSUER to it.",
+)
+AUDIENCE_IS_THE_CLIENT: Final = Mistake(
+    "audience_is_the_client",
+    "The token's audience is the client itself: an ID token, or the default of an issuer that was told of no API.",
+    "Let the client ask for this API (`resource`, or the issuer's own `audience` parameter).",
+)
+AUDIENCE_IS_THE_ISSUER: Final = Mistake(
+    "audience_is_the_issuer",
+    "The token is for the issuer's own endpoints (such as /userinfo), not for an API.",
+    "Let the client ask for this API with `resource`.",
+)
+CLOCK: Final = Mistake(
+    "clock_differs",
+    "The token comes from the future as this machine sees it: the clock here is behind, or the issuer's is ahead.",
+    "Synchronise both clocks (NTP); `resource-server doctor` says how far apart they are. Do not widen the leeway.",
+)
+MILLISECONDS: Final = Mistake(
+    "times_in_milliseconds",
+    "The token's times are in milliseconds; a JWT counts in seconds (RFC 7519 section 2).",
+    "Mend whatever made the token.",
+)
+EXPIRED: Final = Mistake(
+    "expired",
+    "The token's time is over. Nothing is wrong with it otherwise.",
+    "Refresh it, or sign in again. If it was made a moment ago, a clock is off: `resource-server doctor` compares them.",
+)
+FORGERY: Final = Mistake(
+    "forged_algorithm",
+    "No issuer of ours signs like this (`none`, or a shared secret): it is a forgery, or a token for something else.",
+    "Do not allow the algorithm. Look at who sent it.",
+)
+ALGORITHM_SETTING: Final = Mistake(
+    "algorithm_not_set",
+    "The algorithm is a sound one that this API is not set to take, or the key is for another.",
+    "If the issuer is meant to sign with it for this API, add it to RESOURCE_SERVER_ALGORITHMS.",
+)
+CHANGED: Final = Mistake(
+    "changed_token",
+    "The signature does not fit: the token was changed on its way, cut, or signed by another key under the same kid.",
+    "Get a new token; if it happens with every one, compare the issuer's key set with what this API fetched.",
+)
+BURNED: Final = Mistake(
+    "burned_key", "The key was burned by the issuer's operators: none of its tokens counts.", "Sign in again."
+)
+LONG_LIVED: Final = Mistake(
+    "long_lived_token",
+    "The token lives longer than this API accepts: a stolen one would be good for too long.",
+    "Shorten the issuer's token lifetime for this API (an hour at most).",
+)
+BOUND: Final = Mistake(
+    "bound_token",
+    "The token is bound to a key of the client's (DPoP or a certificate), and came without the proof.",
+    "A bound token cannot be tried out by copying it: that is its purpose.",
+)
+NO_KEYS: Final = Mistake(
+    "issuer_unreachable",
+    "The issuer's keys are not here, so nothing can be said of the token. It may be a good one.",
+    "`resource-server doctor` says what the issuer answers.",
+)
+
+_RECOGNISERS: Final[dict[str, Recogniser]] = {
+    "wrong_type": _wrong_type,
+    "missing_claim": _missing_claim,
+    "unknown_key": _unknown_key,
+    "wrong_issuer": _wrong_issuer,
+    "wrong_audience": _wrong_audience,
+    "issued_in_the_future": _clock,
+    "not_yet_valid": _clock,
+    "algorithm_not_allowed": _algorithm,
+    "expired": _always(EXPIRED),
+    "bad_signature": _always(CHANGED),
+    "revoked_key": _always(BURNED),
+    "lifetime_too_long": _always(LONG_LIVED),
+    "bound_token": _always(BOUND),
+    "keys_unavailable": _always(NO_KEYS),
+}

@@ -1,0 +1,71 @@
+"""What people paste in place of a token, by name."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resource_server.diagnosis.paste import tidy
+from tests.resource_server.support import a_token
+
+TOKEN = a_token().decode()
+
+
+def test_a_bare_token_is_taken_as_it_is() -> None:
+    assert tidy(f"{TOKEN}\n") == tidy(TOKEN)
+    assert tidy(TOKEN).token == TOKEN
+    assert tidy(TOKEN).mistakes == ()
+
+
+PASTES = {
+    f"Bearer {TOKEN}": ["bearer_prefix"],
+    f"bearer   {TOKEN}": ["bearer_prefix"],
+    f"Authorization: Bearer {TOKEN}": ["bearer_prefix"],
+    f"authorization={TOKEN}": ["bearer_prefix"],
+    f'"{TOKEN}"': ["quoted"],
+    f"'{TOKEN}": ["quoted"],
+    f'"Bearer {TOKEN}"': ["quoted", "bearer_prefix"],
+    json.dumps({"access_token": TOKEN, "token_type": "Bearer"}): ["token_response"],
+    f"{TOKEN[:40]}\n{TOKEN[40:]}": ["wrapped"],
+    TOKEN.replace(".", "%2E"): ["percent_encoded"],
+}
+
+
+@pytest.mark.parametrize("number", range(len(PASTES)))
+def test_what_is_around_a_token_is_named_and_taken_off(number: int) -> None:
+    text, names = list(PASTES.items())[number]
+
+    paste = tidy(text)
+
+    assert paste.token == TOKEN
+    assert [mistake.name for mistake in paste.mistakes] == names
+
+
+@pytest.mark.parametrize(
+    "text,name",
+    [
+        ("", "nothing_pasted"),
+        ("  \n", "nothing_pasted"),
+        ("rt1_AbCdEf", "refresh_token"),
+        ("Bearer rt1_AbCdEf", "refresh_token"),
+        ("3f2c9ad0", "opaque_token"),
+        (TOKEN[:30], "truncated"),
+        (TOKEN[:-60] + "...", "truncated"),
+        (TOKEN.rpartition(".")[0], "truncated"),
+        (TOKEN.rpartition(".")[0] + ".abcd", "truncated"),
+        ("a.b.c.d.e", "encrypted_token"),
+    ],
+)
+def test_what_is_no_access_token_is_named(text: str, name: str) -> None:
+    assert name in [mistake.name for mistake in tidy(text).mistakes]
+
+
+@given(st.text() | st.text(alphabet="\"'{}Bearer .%2e\n"))
+def test_any_text_is_tidied_and_none_is_repeated(text: str) -> None:
+    paste = tidy(text)
+
+    assert len(paste.token) <= len(text)
+    assert all(len(text) < 12 or text not in mistake.meaning + mistake.todo for mistake in paste.mistakes)
