@@ -19,6 +19,7 @@ from auth_server.store.accounts import Account, SignInFacts
 from auth_server.store.sessions import Session
 from auth_server.store.store import Store
 from auth_server.store.transaction import Transaction
+from auth_server.web.browser import CookieChange
 from auth_server.web.request_facts import RequestFacts
 
 # What no account is found by.
@@ -28,7 +29,16 @@ _NOBODY = ""
 class StartsSessions(Protocol):
     """Starts a sign-in session in the caller's transaction."""
 
-    def start(self, tx: Transaction, sub: str, *, amr: tuple[str, ...], facts: RequestFacts | None) -> Session:
+    def start(
+        self,
+        tx: Transaction,
+        sub: str,
+        *,
+        amr: tuple[str, ...],
+        facts: RequestFacts | None = None,
+        user_agent: str | None = None,
+        browser: CookieChange | None = None,
+    ) -> Session:
         """Start it."""
 
 
@@ -51,11 +61,20 @@ class Login:
         self._limits = limits
         self._sessions = sessions
 
-    async def sign_in(self, username_or_email: str, password: str, facts: RequestFacts) -> SignedIn:
+    async def sign_in(
+        self,
+        username_or_email: str,
+        password: str,
+        facts: RequestFacts,
+        *,
+        user_agent: str | None = None,
+        browser: CookieChange | None = None,
+    ) -> SignedIn:
         """Check a password and start a session.
 
         Args:
             username_or_email: as typed; an address counts only when it was verified.
+            user_agent, browser: of a person at a page: see `Sessions.start`.
 
         Raises:
             ApiError: 401 `invalid_credentials`, whatever the cause; 429 `slow_down`; 503 `overloaded`.
@@ -75,7 +94,7 @@ class Login:
         # 4. Refuse, or start the session.
         if found is None or not matches or found.account.is_disabled:
             raise await self._refuse(found, matches, facts)
-        signed_in = await self._store.run(lambda tx: self._open(tx, found, verdict, facts))
+        signed_in = await self._store.run(lambda tx: self._open(tx, found, verdict, facts, user_agent, browser))
         if signed_in is None:
             raise await self._refuse(found, matches, facts)
         # 5. Renew a digest of other parameters.
@@ -104,14 +123,22 @@ class Login:
         await self._store.run(lambda tx: record(tx, EventName.LOGIN_FAILED, outcome=cause, facts=facts, sub=sub))
         return ApiError(401, "invalid_credentials", "The name or the password is wrong.")
 
-    def _open(self, tx: Transaction, found: SignInFacts, verdict: Verdict, facts: RequestFacts) -> SignedIn | None:
+    def _open(
+        self,
+        tx: Transaction,
+        found: SignInFacts,
+        verdict: Verdict,
+        facts: RequestFacts,
+        user_agent: str | None,
+        browser: CookieChange | None,
+    ) -> SignedIn | None:
         """Start the session if the account and its password are still what was checked; None when they are not."""
         sub = found.account.sub
         self._limits.succeed(tx, verdict)
         account = tx.accounts.lock(sub)
         if account is None or account.is_disabled or tx.credentials.digest(sub) != found.digest:
             return None
-        session = self._sessions.start(tx, sub, amr=("pwd",), facts=facts)
+        session = self._sessions.start(tx, sub, amr=("pwd",), facts=facts, user_agent=user_agent, browser=browser)
         record(tx, EventName.LOGIN_SUCCEEDED, facts=facts, sub=sub, sid=session.sid)
         return SignedIn(account, tx.roles.of(sub), session, self._limits.device_cookie(facts, sub, tx.clock.now()))
 

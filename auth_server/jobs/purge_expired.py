@@ -44,6 +44,10 @@ def all_purges(refresh_policy: RefreshPolicy) -> dict[str, Purge]:
         "refresh replays": lambda tx, limit: tx.refresh_tokens.wipe_replays(grace_ms=grace_ms, quiet_ms=quiet_ms, limit=limit),
         "refresh families": lambda tx, limit: tx.refresh_tokens.purge(kept_ms=_KEPT_MS, limit=limit),
         "sessions": lambda tx, limit: tx.sessions.forget(limit),
+        "interactions": lambda tx, limit: tx.interactions.purge(limit),
+        "pushed requests": lambda tx, limit: tx.pushed_requests.purge(limit),
+        "authorization codes": lambda tx, limit: tx.authorization_codes.purge(limit),
+        "logout requests": lambda tx, limit: tx.logouts.purge(limit),
         "attempts": lambda tx, limit: tx.attempts.forget(limit),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit
 
 # The built-in public client of the seed flow. It may use every resource that was not created with --no-first-party.
 FIRST_PARTY_CLIENT_ID: Final = "first-party"
@@ -44,8 +45,11 @@ class ExchangePolicy:
 class Client:
     """A registered client.
 
-    `scope` is what it may ever be granted. `default_resource` is the audience when a request leaves it open. `rotates_refresh_tokens`
-    is None for "by kind": public clients rotate, confidential ones do not. `signing_alg` is for tokens whose resource asks for none.
+    `scope` is what it may ever be granted. `default_resource` is the audience when a request leaves it open.
+    `rotates_refresh_tokens` is None for "by kind": public clients rotate, confidential ones do not. `signing_alg` is for tokens whose
+    resource asks for none, and for ID tokens. `requires_pkce` False is for a confidential client that an operator let do without;
+    `asks_for_consent` False for one that is the operator's own. `subject_type` is `public` or `pairwise`; `sector` is the host name
+    whose clients know a person by one and the same pairwise subject. `default_max_age` in seconds.
 
     `jwks` (JSON text) or `jwks_uri` hold the keys it signs assertions with; `trusted_issuers` sign them in its place. `introspects`
     names the resources on whose behalf it may ask about tokens; `exchange` what it may exchange, None for nothing.
@@ -72,6 +76,18 @@ class Client:
     exchange: ExchangePolicy | None = None
     is_dynamic: bool = False
     is_unverified: bool = False
+    requires_pkce: bool = True
+    requires_pushed_requests: bool = False
+    asks_for_consent: bool = True
+    subject_type: str = "public"
+    sector: str | None = None
+    backchannel_logout_uri: str | None = None
+    backchannel_logout_session_required: bool = False
+    default_max_age: int | None = None
+    logo_uri: str | None = None
+    client_uri: str | None = None
+    policy_uri: str | None = None
+    tos_uri: str | None = None
 
     @property
     def is_public(self) -> bool:
@@ -91,6 +107,13 @@ class Client:
         ways to lose it (RFC 9700 section 4.14.2, FAPI 2.0 Security Profile section 5.3.2.1).
         """
         return self.is_public if self.rotates_refresh_tokens is None else self.rotates_refresh_tokens
+
+    @property
+    def pairwise_sector(self) -> str | None:
+        """Return the sector of its pairwise subjects (OpenID Connect Core section 8.1); None when its subjects are public."""
+        if self.subject_type != "pairwise":
+            return None
+        return self.sector or next((urlsplit(uri).hostname for uri in self.redirect_uris), None) or self.client_id
 
     def may_use(self, grant_type: str) -> bool:
         """Say whether the client is registered for a grant type."""

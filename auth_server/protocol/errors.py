@@ -77,6 +77,17 @@ class InvalidTarget(OAuthError):
     error = "invalid_target"
 
 
+class PageError(OAuthError):
+    """A person at a browser is told on a page of ours, and nothing is sent to any client: where it would go cannot be trusted, or the
+    request is not there any more. What is wrong is for the log; the page holds one fixed sentence.
+    """
+
+    error = "invalid_request"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("This request cannot be completed.", detail=detail)
+
+
 class TemporarilyUnavailable(OAuthError):
     """Try again later: the answer would need something that is not there now."""
 

@@ -103,7 +103,8 @@ class Family:
     """A refresh family's row. Times are milliseconds by the database's clock, `auth_time` in seconds.
 
     `issued_at` is when the current token was last handed out by a rotation or a first replay; `cur_seen` whether the current token
-    was presented at all.
+    was presented at all. `for_issuer` says that its access tokens are good at the issuer's own userinfo endpoint as well; `claims` is
+    the `claims` parameter of the request behind it.
     """
 
     id: bytes
@@ -126,6 +127,14 @@ class Family:
     auth_time: int
     acr: str
     amr: tuple[str, ...]
+    pairwise_subject: str | None = None
+    for_issuer: bool = False
+    claims: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """Return what its tokens call the person."""
+        return self.pairwise_subject or self.sub
 
     @property
     def grant_id(self) -> str:

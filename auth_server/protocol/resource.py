@@ -23,7 +23,8 @@ class Resource:
     """A protected resource: the API that a token is for.
 
     `permissions` are those it understands beyond the ones its scopes name. `access_token_lifetime` (seconds) may only shorten the
-    server's own. `signing_alg` is the only algorithm its tokens are ever signed with; None leaves it to the client, then to the server.
+    server's own. `signing_alg` is the only algorithm its tokens are ever signed with; None leaves it to the client, then to the
+    server. `claims` names what its tokens tell of the person beyond the registered claims.
     """
 
     identifier: str
@@ -33,6 +34,7 @@ class Resource:
     first_party: bool = True
     access_token_lifetime: int | None = None
     signing_alg: str | None = None
+    claims: frozenset[str] = frozenset()
 
     @property
     def visible_permissions(self) -> frozenset[str]:

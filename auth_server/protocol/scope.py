@@ -12,7 +12,7 @@ from auth_server.protocol.resource import Resource
 OFFLINE_ACCESS: Final = "offline_access"
 OPENID: Final = "openid"
 # Scopes that belong to no resource.
-UNOWNED: Final = frozenset({OFFLINE_ACCESS, OPENID, "profile", "email", "address", "phone"})
+UNOWNED: Final = frozenset({OFFLINE_ACCESS, OPENID, "profile", "email", "address", "phone", "groups"})
 
 
 def narrow_scope(
@@ -39,6 +39,26 @@ def narrow_scope(
     if asked and not granted:
         raise InvalidScope("none of the scopes can be granted here")
     return granted
+
+
+def grant_scope(
+    asked: frozenset[str] | None, client: Client, resource: Resource | None, permissions: frozenset[str] | None
+) -> frozenset[str]:
+    """Return everything that is granted: scopes of the resource, and of those that belong to none what the client may have.
+
+    Nothing here raises: a person without permissions may be granted nothing at all, and what that means is for the caller to say.
+
+    Args:
+        resource: None when somebody is signed in and no API is opened.
+    """
+    unowned = frozenset() if asked is None else asked & UNOWNED & client.scope
+    if resource is None:
+        return unowned
+    owned = None if asked is None else asked - UNOWNED
+    try:
+        return unowned | narrow_scope(owned, client, resource, permissions)
+    except InvalidScope:
+        return unowned
 
 
 def _is_permitted(required: str | None, permissions: frozenset[str] | None) -> bool:

@@ -38,7 +38,9 @@ class Feed:
 
     def revoke_subject(self, tx: Transaction, sub: str) -> None:
         """End all tokens of a person that were issued up to now."""
-        self._append(tx, RevocationKind.SUBJECT, sub, not_before=tx.clock.now())
+        # Clients with pairwise subjects know the person by other names.
+        for subject in (sub, *tx.pairwise_subjects.of(sub)):
+            self._append(tx, RevocationKind.SUBJECT, subject, not_before=tx.clock.now())
 
     def revoke_client(self, tx: Transaction, client_id: str) -> None:
         """End all tokens of a client that were issued up to now."""

@@ -10,6 +10,7 @@ from auth_server.accounts.login import Login
 from auth_server.accounts.password_pool import PasswordPool
 from auth_server.accounts.passwords import Argon2Cost, Passwords
 from auth_server.accounts.registration import Registration
+from auth_server.consent.service import Consents
 from auth_server.rate_limits.guesses import GuessLimits, GuessPolicy
 from auth_server.roles.service import Roles
 from auth_server.services.ground import Ground
@@ -30,6 +31,7 @@ def with_people(ground: Ground, argon2: Argon2Cost | None, guesses: GuessPolicy 
         roles=Roles(store=store, feed=feed),
         role_permissions=Remembered(store, ground.freshness, lambda tx, _: tx.roles.all()),
         sessions=sessions,
+        consents=Consents(store=store, feed=feed),
         guess_limits=limits,
         password_pool=pool,
         registration=Registration(store=store, passwords=passwords, mode=settings.registration),

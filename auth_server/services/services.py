@@ -12,6 +12,7 @@ from auth_server.accounts.login import Login
 from auth_server.accounts.password_pool import PasswordPool
 from auth_server.accounts.registration import Registration
 from auth_server.clients.service import Clients
+from auth_server.consent.service import Consents
 from auth_server.health import Health
 from auth_server.keys.burning import Burning
 from auth_server.keys.importing import Importing
@@ -64,6 +65,7 @@ class Services:
     roles: Roles
     role_permissions: Remembered[None, Mapping[str, frozenset[str]]]
     sessions: Sessions
+    consents: Consents
     guess_limits: GuessLimits
     password_pool: PasswordPool
     registration: Registration

@@ -11,6 +11,8 @@ from auth_server.store.sessions import Session
 # section 3.4.19): a password over a protected channel. A name of our own would mean something to nobody else.
 ACR_PASSWORD: Final = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
 _ACR_OF: Final = {frozenset({"pwd"}): ACR_PASSWORD}
+# What a sign-in here can reach (`acr_values_supported`).
+REACHABLE_ACR: Final = frozenset(_ACR_OF.values())
 # A use moves the end of an idle session only when that gains a tenth of the idle lifetime; each move is a durable write.
 _WORTH_A_WRITE: Final = 10
 

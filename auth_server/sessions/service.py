@@ -12,6 +12,7 @@ from auth_server.sessions.rules import acr_of, is_worth_touching
 from auth_server.store.sessions import NewSession, Session
 from auth_server.store.store import Store
 from auth_server.store.transaction import Transaction
+from auth_server.web.browser import CookieChange, digest
 from auth_server.web.request_facts import RequestFacts
 from shared import base64url
 
@@ -42,13 +43,18 @@ class Sessions:
         amr: tuple[str, ...],
         facts: RequestFacts | None = None,
         user_agent: str | None = None,
+        browser: CookieChange | None = None,
     ) -> Session:
         """Start a session in the caller's transaction, which holds the account (`Accounts.lock`).
 
         Args:
             amr: how the person proved who they are (RFC 8176).
             user_agent: what the browser calls itself, for the person's own list of sessions.
+            browser: the cookie of the browser that holds the session, before and after. Where it holds a session of this person
+                already, that one goes on with a new `auth_time`; the other sessions of the browser follow to the new cookie.
         """
+        if browser is not None and (going_on := self._go_on(tx, sub, amr, browser, facts)) is not None:
+            return going_on
         new = NewSession(
             sid=base64url.encode(secrets.token_bytes(_SID_BYTES)),
             sub=sub,
@@ -58,10 +64,43 @@ class Sessions:
             absolute_ms=self._absolute_ms,
             address=facts.address if facts else None,
             user_agent=_shown(user_agent),
+            browser=browser.new_digest if browser else None,
         )
         session = tx.sessions.start(new)
         record(tx, EventName.SESSION_STARTED, facts=facts, sub=sub, sid=session.sid)
         return session
+
+    async def in_browser(self, cookie: str | None) -> list[Session]:
+        """Return the live sessions that a browser holds, the one with the latest sign-in first.
+
+        Args:
+            cookie: the value of its session cookie; None when it sent none.
+
+        Raises:
+            StoreUnavailable: the database did not answer.
+        """
+        if cookie is None:
+            return []
+        return await self._store.read(lambda tx: tx.sessions.in_browser(digest(cookie)))
+
+    async def leave(
+        self, cookie: str, sid: str, change: CookieChange, *, reason: str = "signed_out", facts: RequestFacts | None = None
+    ) -> bool:
+        """Sign one account out of the browser that holds its session; the others follow to the new cookie. False when it holds no
+        such session.
+
+        Raises:
+            StoreUnavailable: the database did not answer.
+        """
+
+        def work(tx: Transaction) -> bool:
+            if all(session.sid != sid for session in tx.sessions.in_browser(digest(cookie))):
+                return False
+            self.end_in(tx, sid, reason, facts=facts)
+            tx.sessions.move(digest(cookie), change.new_digest)
+            return True
+
+        return await self._store.run(work)
 
     async def use(self, sid: str) -> Session | None:
         """Return a live session and count this as a use of it; None when there is none or it is over.
@@ -122,6 +161,20 @@ class Sessions:
             return False
         self._leave_behind(tx, sid, ended.sub, reason, actor, facts)
         return True
+
+    def _go_on(
+        self, tx: Transaction, sub: str, amr: tuple[str, ...], browser: CookieChange, facts: RequestFacts | None
+    ) -> Session | None:
+        if browser.old_digest is None:
+            return None
+        held = [session for session in tx.sessions.in_browser(browser.old_digest) if session.sub == sub]
+        tx.sessions.move(browser.old_digest, browser.new_digest)
+        if not held:
+            return None
+        session = tx.sessions.reauthenticate(held[0].sid, acr=acr_of(amr), amr=amr, idle_ms=self._idle_ms)
+        if session is not None:
+            record(tx, EventName.SESSION_REAUTHENTICATED, facts=facts, sub=sub, sid=session.sid)
+        return session
 
     def _leave_behind(
         self, tx: Transaction, sid: str, sub: str, reason: str, actor: str | None, facts: RequestFacts | None

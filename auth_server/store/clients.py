@@ -6,7 +6,22 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Boolean, Column, Connection, ForeignKey, Row, Table, Text, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    ForeignKey,
+    Row,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    false,
+    insert,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from auth_server.protocol.client import Client, ClientSecret, ExchangePolicy, TrustedIssuer
@@ -25,6 +40,18 @@ CLIENT: Final = Table(
     Column("post_logout_redirect_uris", Words, nullable=False),
     Column("rotates_refresh_tokens", Boolean),
     Column("signing_alg", Text),
+    Column("requires_pkce", Boolean, nullable=False, server_default=true()),
+    Column("requires_pushed_requests", Boolean, nullable=False, server_default=false()),
+    Column("asks_for_consent", Boolean, nullable=False, server_default=true()),
+    Column("subject_type", Text, nullable=False, server_default="public"),
+    Column("sector", Text),
+    Column("backchannel_logout_uri", Text),
+    Column("backchannel_logout_session_required", Boolean, nullable=False, server_default=false()),
+    Column("default_max_age", Number),
+    Column("logo_uri", Text),
+    Column("client_uri", Text),
+    Column("policy_uri", Text),
+    Column("tos_uri", Text),
     Column("created_at", Milliseconds, nullable=False),
     Column("disabled_at", Milliseconds),
     # Public keys, and whose word counts as this client's proof: JSON, read by whoever verifies.
@@ -113,6 +140,23 @@ class Clients:
         self._connection.execute(statement.values(expires_at=expires_at))
 
 
+# Members of the value that are columns under their own names.
+_AS_THEY_ARE: Final = (
+    "requires_pkce",
+    "requires_pushed_requests",
+    "asks_for_consent",
+    "subject_type",
+    "sector",
+    "backchannel_logout_uri",
+    "backchannel_logout_session_required",
+    "default_max_age",
+    "logo_uri",
+    "client_uri",
+    "policy_uri",
+    "tos_uri",
+)
+
+
 def _columns(client: Client) -> dict[str, Any]:
     return {
         "name": client.name,
@@ -129,7 +173,7 @@ def _columns(client: Client) -> dict[str, Any]:
         "exchange_audiences": tuple(sorted(client.exchange.audiences)) if client.exchange else None,
         "exchange_subject_clients": tuple(sorted(client.exchange.subject_clients)) if client.exchange else None,
         "is_dynamic": client.is_dynamic or None,
-    }
+    } | {name: getattr(client, name) for name in _AS_THEY_ARE}
 
 
 def _proofs(client: Client) -> dict[str, Any]:
@@ -166,4 +210,5 @@ def _client(rows: Sequence[Row[Any]]) -> Client:
         exchange=_exchange(row),
         is_dynamic=bool(row.is_dynamic),
         is_unverified=bool(row.is_dynamic),
+        **{name: getattr(row, name) for name in _AS_THEY_ARE},
     )

@@ -23,6 +23,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    false,
     insert,
     or_,
     select,
@@ -42,9 +43,12 @@ REFRESH_FAMILY: Final = Table(
     Column("id", Digest, primary_key=True),
     Column("client_id", Text, nullable=False),
     Column("sub", Text, ForeignKey("account.sub", ondelete="CASCADE"), nullable=False),
+    Column("subject", Text),
     Column("sid", Text),
     Column("scope", Words, nullable=False),
     Column("resource", Text, nullable=False),
+    Column("for_issuer", Boolean, nullable=False, server_default=false()),
+    Column("claims", Text),
     Column("cnf", Text),
     Column("seq", Number, nullable=False),
     Column("cur_hash", Digest, nullable=False),
@@ -220,9 +224,12 @@ class RefreshTokens:
         family_id: bytes,
         client_id: str,
         sub: str,
+        subject: str | None = None,
         sid: str | None,
         scope: frozenset[str],
         resource: str,
+        for_issuer: bool = False,
+        claims: str | None = None,
         digest: bytes,
         idle_ms: int,
         absolute_ms: int,
@@ -237,9 +244,12 @@ class RefreshTokens:
                 "id": family_id,
                 "client_id": client_id,
                 "sub": sub,
+                "subject": subject,
                 "sid": sid,
                 "scope": tuple(sorted(scope)),
                 "resource": resource,
+                "for_issuer": for_issuer,
+                "claims": claims,
                 "cur_hash": digest,
                 "idle_ms": idle_ms,
                 "absolute_ms": absolute_ms,
@@ -280,6 +290,12 @@ class RefreshTokens:
         """End all families of a person, but for those of the session `keep_sid`; return how many."""
         condition = _F.sub == sub
         return self._revoke_where(condition if keep_sid is None else condition & _F.sid.is_distinct_from(keep_sid), reason)
+
+    def revoke_of_consent(self, sub: str, client_id: str, reason: str) -> list[bytes]:
+        """End all families of a person with one client; return their ids."""
+        statement = update(REFRESH_FAMILY).where(_F.sub == sub, _F.client_id == client_id, _F.revoked_at.is_(None))
+        ended = statement.values(revoked_at=_NOW, reason=reason, replay_blob=None).returning(_F.id)
+        return [bytes(id) for id in self._connection.execute(ended).scalars()]
 
     def revoke_of_client(self, client_id: str, reason: str) -> int:
         """End all families of a client; return how many."""
@@ -343,6 +359,9 @@ def _family(row: Row[Any]) -> Family:
         auth_time=row.auth_time,
         acr=row.acr,
         amr=tuple(row.amr),
+        pairwise_subject=row.subject,
+        for_issuer=row.for_issuer,
+        claims=row.claims,
     )
 
 

@@ -19,6 +19,7 @@ RESOURCE: Final = Table(
     Column("first_party", Boolean, nullable=False),
     Column("access_token_lifetime", Integer),
     Column("signing_alg", Text),
+    Column("claims", Words),
     Column("created_at", Milliseconds, nullable=False),
 )
 
@@ -55,6 +56,7 @@ class Resources:
             first_party=resource.first_party,
             access_token_lifetime=resource.access_token_lifetime,
             signing_alg=resource.signing_alg,
+            claims=tuple(sorted(resource.claims)),
             created_at=now_ms(),
         )
         if self._connection.execute(statement.on_conflict_do_nothing().returning(RESOURCE.c.identifier)).first() is None:
@@ -86,4 +88,5 @@ def _resource(row: Row[Any], scopes: list[Row[Any]]) -> Resource:
         first_party=row.first_party,
         access_token_lifetime=row.access_token_lifetime,
         signing_alg=row.signing_alg,
+        claims=frozenset(row.claims or ()),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -22,7 +22,8 @@ from sqlalchemy import (
     update,
 )
 
-from auth_server.store.schema import METADATA, Milliseconds, Number, Words, now_ms
+from auth_server.store.logouts import Logouts
+from auth_server.store.schema import METADATA, Digest, Milliseconds, Number, Words, now_ms
 
 SESSION: Final = Table(
     "session",
@@ -39,6 +40,8 @@ SESSION: Final = Table(
     Column("end_reason", Text),
     Column("address", Text),
     Column("user_agent", Text),
+    # The digest of the cookie of the browser that holds it; none for sessions that no browser holds.
+    Column("browser", Digest, index=True),
 )
 
 # How long a session stays to be asked about after it ended, or after its absolute end. Its idle end does not count: a refresh family
@@ -62,6 +65,7 @@ _START: Final = (
         absolute_expires_at=now_ms() + bindparam("absolute_ms", type_=BigInteger),
         address=bindparam("address"),
         user_agent=bindparam("user_agent"),
+        browser=bindparam("browser"),
     )
     .returning(SESSION)
 )
@@ -80,6 +84,23 @@ _TOUCH: Final = (
         idle_expires_at=case(
             (SESSION.c.absolute_expires_at < _NEXT_IDLE_END, SESSION.c.absolute_expires_at), else_=_NEXT_IDLE_END
         )
+    )
+    .returning(SESSION)
+)
+_IN_BROWSER: Final = (
+    select(SESSION).where(SESSION.c.browser == bindparam("key"), *_LIVE).order_by(SESSION.c.auth_time.desc(), SESSION.c.sid)
+)
+_MOVE: Final = update(SESSION).where(SESSION.c.browser == bindparam("key")).values(browser=bindparam("successor"))
+_REAUTHENTICATE: Final = (
+    update(SESSION)
+    .where(SESSION.c.sid == bindparam("key"), *_LIVE)
+    .values(
+        auth_time=now_ms() // 1000,
+        acr=bindparam("reached"),
+        amr=bindparam("methods", type_=Words),
+        idle_expires_at=case(
+            (SESSION.c.absolute_expires_at < _NEXT_IDLE_END, SESSION.c.absolute_expires_at), else_=_NEXT_IDLE_END
+        ),
     )
     .returning(SESSION)
 )
@@ -136,6 +157,7 @@ class NewSession:
     absolute_ms: int
     address: str | None = None
     user_agent: str | None = None
+    browser: bytes | None = field(default=None, repr=False)
 
 
 class Sessions:
@@ -161,18 +183,36 @@ class Sessions:
         """Return up to `limit` live sessions of an account, newest first."""
         return [_session(row) for row in self._connection.execute(_LIVE_OF, {"key": sub, "most": limit})]
 
+    def in_browser(self, browser: bytes) -> list[Session]:
+        """Return the live sessions that a browser holds, the one with the latest sign-in first."""
+        return [_session(row) for row in self._connection.execute(_IN_BROWSER, {"key": browser})]
+
+    def move(self, browser: bytes, successor: bytes) -> None:
+        """Put another cookie in the place of a browser's: the old one opens nothing from now on."""
+        self._connection.execute(_MOVE, {"key": browser, "successor": successor})
+
+    def reauthenticate(self, sid: str, *, acr: str, amr: tuple[str, ...], idle_ms: int) -> Session | None:
+        """Note that the person of a live session proved again who they are; None when it is over."""
+        values = {"key": sid, "reached": acr, "methods": amr, "idle_ms": idle_ms}
+        return _session_or_none(self._connection.execute(_REAUTHENTICATE, values).first())
+
     def touch(self, sid: str, idle_ms: int) -> Session | None:
         """Count a use: the session now ends `idle_ms` from now, or at its absolute end; None when it is over."""
         return _session_or_none(self._connection.execute(_TOUCH, {"key": sid, "idle_ms": idle_ms}).first())
 
     def end(self, sid: str, reason: str) -> Session | None:
-        """End a session and return it; None when there is none or it was ended already."""
-        return _session_or_none(self._connection.execute(_END, {"key": sid, "reason": reason}).first())
+        """End a session and return it; its clients are to be told. None when there is none or it was ended already."""
+        ended = _session_or_none(self._connection.execute(_END, {"key": sid, "reason": reason}).first())
+        if ended is not None:
+            Logouts(self._connection).queue([sid])
+        return ended
 
     def end_all(self, sub: str, reason: str, *, keep_sid: str | None = None) -> list[str]:
         """End every session of an account, but for `keep_sid`; return the `sid` of each that was ended."""
         values = {"key": sub, "reason": reason, "kept": keep_sid or ""}
-        return list(self._connection.execute(_END_ALL, values).scalars())
+        ended = list(self._connection.execute(_END_ALL, values).scalars())
+        Logouts(self._connection).queue(ended)
+        return ended
 
     def forget(self, limit: int = 500) -> int:
         """Delete up to `limit` sessions that have been over for a day; return how many."""

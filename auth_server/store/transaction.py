@@ -7,16 +7,23 @@ from functools import cached_property
 from sqlalchemy import Connection, select
 
 from auth_server.clock import Clock
+from auth_server.store.account_claims import ClaimsOfAccounts
 from auth_server.store.accounts import Accounts
 from auth_server.store.assertions import Assertions
 from auth_server.store.attempts import Attempts
 from auth_server.store.audit_events import AuditEvents, AuditRecord
+from auth_server.store.authorization_codes import AuthorizationCodes
 from auth_server.store.client_registrations import ClientRegistrations
 from auth_server.store.clients import Clients
+from auth_server.store.consents import Consents
 from auth_server.store.credentials import Credentials
 from auth_server.store.device_codes import DeviceCodes
 from auth_server.store.directory import Directory
+from auth_server.store.interactions import Interactions
 from auth_server.store.key_incidents import KeyIncidents
+from auth_server.store.logouts import Logouts
+from auth_server.store.pairwise_subjects import PairwiseSubjects
+from auth_server.store.pushed_requests import PushedRequests
 from auth_server.store.refresh_tokens import RefreshTokens
 from auth_server.store.resources import Resources
 from auth_server.store.revocations import Revocations
@@ -142,3 +149,38 @@ class Transaction:
     def sessions(self) -> Sessions:
         """Sign-in sessions."""
         return Sessions(self._connection)
+
+    @cached_property
+    def account_claims(self) -> ClaimsOfAccounts:
+        """What accounts say of people."""
+        return ClaimsOfAccounts(self._connection)
+
+    @cached_property
+    def authorization_codes(self) -> AuthorizationCodes:
+        """Authorization codes."""
+        return AuthorizationCodes(self._connection)
+
+    @cached_property
+    def consents(self) -> Consents:
+        """What people allowed clients."""
+        return Consents(self._connection)
+
+    @cached_property
+    def interactions(self) -> Interactions:
+        """Authorization requests that wait for a person."""
+        return Interactions(self._connection)
+
+    @cached_property
+    def logouts(self) -> Logouts:
+        """Signing out, and who is to be told."""
+        return Logouts(self._connection)
+
+    @cached_property
+    def pairwise_subjects(self) -> PairwiseSubjects:
+        """Pairwise subjects."""
+        return PairwiseSubjects(self._connection)
+
+    @cached_property
+    def pushed_requests(self) -> PushedRequests:
+        """Pushed authorization requests."""
+        return PushedRequests(self._connection)

@@ -16,6 +16,6 @@ class CookieJar:
         return f"__Host-{bare}" if self.secure else bare
 
     def set(self, bare: str, value: str, max_age: int) -> bytes:
-        """Return the `Set-Cookie` value of a cookie that no script can read. `max_age` in seconds."""
+        """Return the `Set-Cookie` value of a cookie that no script can read. `max_age` in seconds; 0 takes it away."""
         secure = "; Secure" if self.secure else ""
         return f"{self.name(bare)}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}".encode("ascii")
