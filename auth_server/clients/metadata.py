@@ -22,7 +22,6 @@ _SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 NOT_SERVED_YET: Final = frozenset(
     {
         "authorization_code",
-        "urn:ietf:params:oauth:grant-type:device_code",
         "urn:ietf:params:oauth:grant-type:token-exchange",
     }
 )

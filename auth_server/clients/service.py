@@ -171,6 +171,7 @@ class Clients:
 
     def _end(self, tx: Transaction, client_id: str, reason: str) -> None:
         tx.refresh_tokens.revoke_of_client(client_id, reason)
+        tx.device_codes.revoke_of_client(client_id)
         tx.change_directory()
         self._feed.revoke_client(tx, client_id)
 

@@ -6,6 +6,7 @@ from auth_server.client_auth.authenticate import Authenticator
 from auth_server.client_auth.registry import METHODS
 from auth_server.clients.metadata import RegistrationRules
 from auth_server.endpoints.contract import Endpoint
+from auth_server.endpoints.device_authorization import DeviceAuthorizationEndpoint
 from auth_server.endpoints.discovery import AuthorizationServerMetadata, OpenidConfiguration
 from auth_server.endpoints.jwks import JwksEndpoint
 from auth_server.endpoints.revocation_feed import RevocationFeedEndpoint
@@ -33,6 +34,9 @@ def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
         JwksEndpoint(services.keyring.jwks, key_policy.jwks_max_age),
         _revocation_feed(services),
         RevocationEndpoint(authenticator=authenticator, families=services.families, store=services.store),
+        DeviceAuthorizationEndpoint(
+            authenticator=authenticator, devices=services.other_grants.devices, directory=directory, issuer=issuer
+        ),
     ]
     documents = (
         document(issuer=issuer, endpoints=members, directory=directory, key_policy=key_policy)

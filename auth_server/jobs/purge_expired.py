@@ -48,6 +48,8 @@ def all_purges(refresh_policy: RefreshPolicy) -> dict[str, Purge]:
         "pushed requests": lambda tx, limit: tx.pushed_requests.purge(limit),
         "authorization codes": lambda tx, limit: tx.authorization_codes.purge(limit),
         "logout requests": lambda tx, limit: tx.logouts.purge(limit),
+        "device codes": lambda tx, limit: tx.device_codes.forget(limit),
+        "assertions": lambda tx, limit: tx.assertions.forget(limit),
         "attempts": lambda tx, limit: tx.attempts.forget(limit),
     }
 

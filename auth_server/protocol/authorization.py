@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 from auth_server.protocol.client import Client
 from auth_server.protocol.refresh import Step
@@ -17,6 +18,22 @@ class SignIn:
     acr: str
     amr: tuple[str, ...]
     sid: str | None
+
+
+class SpendKind(Enum):
+    """What can be spent: each one stands for one approval or one proof, so it is redeemed once."""
+
+    DEVICE_CODE = "device_code"
+    ASSERTION = "assertion"
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """Something that must be spent for the answer to be given. `until` (seconds): how long an assertion has to be remembered."""
+
+    kind: SpendKind
+    digest: bytes = field(repr=False)
+    until: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +60,7 @@ class Authorization:
     """A grant's conclusion.
 
     `roles` and `entitlements` are already cut to what the resource may see. `settlement` is what one short transaction must do
-    between signing and answering; None means nothing is stored.
+    between signing and answering; None means nothing is stored, unless there is something to spend.
     """
 
     client: Client
@@ -55,3 +72,4 @@ class Authorization:
     entitlements: tuple[str, ...] = ()
     grant_id: str | None = None
     settlement: StartFamily | UseFamily | None = None
+    spends: tuple[Spend, ...] = ()

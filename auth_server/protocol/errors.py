@@ -88,6 +88,30 @@ class PageError(OAuthError):
         super().__init__("This request cannot be completed.", detail=detail)
 
 
+class AccessDenied(OAuthError):
+    """The person said no (RFC 6749 section 4.1.2.1, RFC 8628 section 3.5)."""
+
+    error = "access_denied"
+
+
+class AuthorizationPending(OAuthError):
+    """Nobody has decided about this device yet (RFC 8628 section 3.5)."""
+
+    error = "authorization_pending"
+
+
+class PollTooFast(OAuthError):
+    """The device polls faster than it was told to (RFC 8628 section 3.5: `slow_down`, with a status of 400)."""
+
+    error = "slow_down"
+
+
+class ExpiredToken(OAuthError):
+    """The device code is over (RFC 8628 section 3.5)."""
+
+    error = "expired_token"
+
+
 class TemporarilyUnavailable(OAuthError):
     """Try again later: the answer would need something that is not there now."""
 

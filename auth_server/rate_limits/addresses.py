@@ -11,6 +11,16 @@ _IPV6_BITS: Final = 56
 _LONGEST_TEXT: Final = 64
 
 
+def single_address(address: str) -> str:
+    """Return what one sender cannot easily change: an IPv4 address itself, of an IPv6 address its /56."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:_LONGEST_TEXT]
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else parsed
+    return place_of(address) if mapped is None else str(mapped)
+
+
 def place_of(address: str) -> str:
     """Return the network that an address belongs to, /24 or /56, as text; an IPv4 address in IPv6 form counts as IPv4.
 

@@ -130,6 +130,14 @@ class GuessLimits:
         """Return the known-device cookie's value after a sign-in."""
         return self._devices().remember(facts.known_device, sub, now)
 
+    def key_of(self, kind: str, value: str) -> bytes:
+        """Return the key of a counter of another kind, hidden by the same secret.
+
+        Raises:
+            KeyUnavailable: the server's secret is not unsealed.
+        """
+        return self._digest(kind, value)
+
     def _admit_known(self, tx: Transaction, counter: bytes) -> Verdict:
         counted = tx.attempts.count(counter, self._policy.slowdown, origin=b"")
         return _verdict(counted, "device", counter)

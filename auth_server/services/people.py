@@ -14,6 +14,7 @@ from auth_server.consent.service import Consents
 from auth_server.rate_limits.guesses import GuessLimits, GuessPolicy
 from auth_server.roles.service import Roles
 from auth_server.services.ground import Ground
+from auth_server.services.other_grants import build_other_grants
 from auth_server.services.services import Services
 from auth_server.sessions.service import Sessions
 from auth_server.store.freshness import Remembered
@@ -33,6 +34,7 @@ def with_people(ground: Ground, argon2: Argon2Cost | None, guesses: GuessPolicy 
         sessions=sessions,
         consents=Consents(store=store, feed=feed),
         guess_limits=limits,
+        other_grants=build_other_grants(ground, limits),
         password_pool=pool,
         registration=Registration(store=store, passwords=passwords, mode=settings.registration),
         administration=Administration(store=store, passwords=passwords, limits=limits, feed=feed),

@@ -30,6 +30,7 @@ from auth_server.rate_limits.guesses import GuessLimits
 from auth_server.resources.service import Resources
 from auth_server.revocation.feed import Feed
 from auth_server.roles.service import Roles
+from auth_server.services.other_grants import OtherGrants
 from auth_server.sessions.service import Sessions
 from auth_server.settings import Settings
 from auth_server.store.freshness import Freshness, Remembered
@@ -74,6 +75,7 @@ class Services:
     health: Health
     metrics: Metrics
     outbound: Outbound
+    other_grants: OtherGrants
 
     async def directory(self) -> Directory:
         """Return resources and roles; no database when both are remembered and fresh.

@@ -75,6 +75,11 @@ def _checked(loaded: Loaded) -> Settings:
         refresh_lifetime=value["REFRESH_LIFETIME"],
         session_idle_lifetime=value["SESSION_IDLE_LIFETIME"],
         session_lifetime=value["SESSION_LIFETIME"],
+        device_code_lifetime=value["DEVICE_CODE_LIFETIME"],
+        token_exchange=value["TOKEN_EXCHANGE"],
+        dynamic_registration=value["DYNAMIC_REGISTRATION"],
+        registration_unused_after=value["REGISTRATION_UNUSED_AFTER"],
+        client_id_metadata=value["CLIENT_ID_METADATA"],
         log_level=value["LOG_LEVEL"],
         warnings=loaded.warnings,
     )

@@ -42,6 +42,11 @@ class Settings:
     refresh_lifetime: float
     session_idle_lifetime: float
     session_lifetime: float
+    device_code_lifetime: int
+    token_exchange: bool
+    dynamic_registration: str
+    registration_unused_after: float
+    client_id_metadata: bool
     log_level: str
     warnings: tuple[str, ...]
 

@@ -129,6 +129,31 @@ TABLE: Final = (
     Setting("REFRESH_LIFETIME", _seconds(1, 3650 * _DAY), 90 * _DAY, "a family is over after this long in any case"),
     Setting("SESSION_IDLE_LIFETIME", _seconds(1, 3650 * _DAY), _DAY, "a sign-in session that is not used this long is over"),
     Setting("SESSION_LIFETIME", _seconds(1, 3650 * _DAY), 30 * _DAY, "a sign-in session is over after this long in any case"),
+    Setting("DEVICE_CODE_LIFETIME", read.whole(60, 1800), 600, "how long a device may wait for a person's approval, seconds"),
+    Setting(
+        "TOKEN_EXCHANGE",
+        read.boolean,
+        False,
+        "whether services may exchange tokens (RFC 8693); each client needs a policy of its own as well",
+    ),
+    Setting(
+        "DYNAMIC_REGISTRATION",
+        read.choice("off", "token", "open"),
+        "off",
+        "whether clients may register themselves (RFC 7591): never, with an initial access token, or anybody",
+    ),
+    Setting(
+        "REGISTRATION_UNUSED_AFTER",
+        _seconds(3600, 3650 * _DAY),
+        30 * _DAY,
+        "a client that registered itself and was not used this long is deleted",
+    ),
+    Setting(
+        "CLIENT_ID_METADATA",
+        read.boolean,
+        False,
+        "whether a client may be known by the https URL of a document about itself (client ID metadata documents)",
+    ),
     Setting(
         "LOG_LEVEL", read.choice("debug", "info", "warning", "error"), "info", "least level of the log lines on standard output"
     ),

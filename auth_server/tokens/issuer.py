@@ -16,6 +16,7 @@ from auth_server.protocol.authorization import Authorization, StartFamily, UseFa
 from auth_server.store.store import Store
 from auth_server.store.transaction import Transaction
 from auth_server.tokens.families import Families, NewFamily
+from auth_server.tokens.spending import spend
 from auth_server.web.request_facts import RequestFacts
 from shared import jose, scope
 
@@ -72,14 +73,21 @@ class TokenIssuer:
 
         Raises:
             KeyUnavailable, StoreUnavailable: nothing was changed.
+            InvalidGrant: what had to be spent was spent meanwhile; nothing else was changed.
         """
         match authorization.settlement:
             case None:
-                return await self._signed(authorization)
+                return await self._with_spending_alone(authorization)
             case StartFamily(sid):
                 return await self._with_new_family(authorization, sid, facts)
             case UseFamily() as use:
                 return await self._with_used_family(authorization, use, facts)
+
+    async def _with_spending_alone(self, authorization: Authorization) -> TokenAnswer:
+        answer = await self._signed(authorization)
+        if authorization.spends:
+            await self._store.run(lambda tx: spend(tx, authorization))
+        return answer
 
     async def _with_new_family(self, authorization: Authorization, sid: str | None, facts: RequestFacts) -> TokenAnswer:
         family: NewFamily = self._families.draft()
@@ -87,6 +95,7 @@ class TokenIssuer:
         answer = await self._signed(authorization)
 
         def work(tx: Transaction) -> None:
+            spend(tx, authorization)
             self._families.start(tx, family, authorization, sid, facts)
 
         await self._store.run(work)

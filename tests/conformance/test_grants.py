@@ -18,8 +18,8 @@ from auth_server.protocol.refresh import RefreshPolicy
 from auth_server.revocation.feed import Feed
 from auth_server.tokens.families import Families, MacKeys
 from shared.key_policy import KeyPolicy
-from tests.support.auth_app import Issuer
-from tests.support.builders import MAC_KEY, NOTES
+from tests.support.auth_app import DEVICE_GRANT, Issuer
+from tests.support.builders import FACTS, MAC_KEY, NOTES
 from tests.support.keys import claims_of
 
 each_grant = pytest.mark.parametrize("grant_type", GRANT_TYPES)
@@ -33,13 +33,19 @@ def _grants() -> Mapping[str, Grant[Any, Any]]:
 
 
 # Of each grant: a client that may use it, and one that may not. A new member of the registry needs a line here, and one below.
-CLIENTS = {"client_credentials": ("app", "refresher"), "refresh_token": ("app", "machine")}
+CLIENTS = {"client_credentials": ("app", "refresher"), "refresh_token": ("app", "machine"), DEVICE_GRANT: ("tv", "spa")}
 
 
 async def _right_form(issuer: Issuer, grant_type: str) -> dict[str, str]:
-    """A request of `app` that is granted."""
+    """A request that is granted."""
     form = {"grant_type": grant_type}
-    return form | {"refresh_token": await issuer.family("app")} if grant_type == "refresh_token" else form
+    if grant_type == "refresh_token":
+        return form | {"refresh_token": await issuer.family("app")}
+    if grant_type == DEVICE_GRANT:
+        begun = await issuer.begin_device()
+        await issuer.services.other_grants.devices.approve(begun["user_code"], await issuer.session(), FACTS)
+        return form | {"device_code": begun["device_code"]}
+    return form
 
 
 def test_this_suite_knows_every_grant() -> None:
@@ -69,7 +75,7 @@ def test_any_form_is_a_request_or_a_refusal(values: dict[str, str]) -> None:
 
 @each_grant
 async def test_the_right_request_is_answered_with_a_token_for_one_resource(issuer: Issuer, grant_type: str) -> None:
-    answer = await issuer.token(**await _right_form(issuer, grant_type))
+    answer = await issuer.token(CLIENTS[grant_type][0], **await _right_form(issuer, grant_type))
 
     assert answer.status_code == 200
     assert answer.json()["token_type"] == "Bearer"
@@ -88,7 +94,7 @@ async def test_a_client_that_is_not_registered_for_it_is_refused(issuer: Issuer,
 @each_grant
 @pytest.mark.parametrize("scope", ["notes:admin", "openid", "notes:read everything"])
 async def test_no_scope_is_granted_beyond_what_may_be(issuer: Issuer, grant_type: str, scope: str) -> None:
-    answer = await issuer.token(**await _right_form(issuer, grant_type), scope=scope)
+    answer = await issuer.token(CLIENTS[grant_type][0], **await _right_form(issuer, grant_type), scope=scope)
 
     granted = answer.json().get("scope", "") if answer.status_code == 200 else ""
     assert set(granted.split()) <= {"notes:read"}
@@ -97,7 +103,7 @@ async def test_no_scope_is_granted_beyond_what_may_be(issuer: Issuer, grant_type
 @each_grant
 @pytest.mark.parametrize("resource", ["https://unknown.example", "relative", NOTES + "/x"])
 async def test_no_foreign_resource_is_granted(issuer: Issuer, grant_type: str, resource: str) -> None:
-    answer = await issuer.token(**await _right_form(issuer, grant_type), resource=resource)
+    answer = await issuer.token(CLIENTS[grant_type][0], **await _right_form(issuer, grant_type), resource=resource)
 
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_target")
 
@@ -107,8 +113,8 @@ async def test_a_refusal_of_the_decision_changes_nothing(issuer: Issuer, grant_t
     form = await _right_form(issuer, grant_type)
     before = issuer.dump()
 
-    await issuer.token(**form, resource="https://unknown.example")
-    await issuer.token(**form, scope="everything")
+    await issuer.token(CLIENTS[grant_type][0], **form, resource="https://unknown.example")
+    await issuer.token(CLIENTS[grant_type][0], **form, scope="everything")
 
     assert issuer.dump() == before
 
@@ -117,9 +123,9 @@ async def test_a_refusal_of_the_decision_changes_nothing(issuer: Issuer, grant_t
 async def test_a_grant_that_reads_nothing_costs_nothing(issuer: Issuer, grant_type: str) -> None:
     form = await _right_form(issuer, grant_type)
     await issuer.services.freshness.poll()
-    await issuer.token(**form)
+    await issuer.token(CLIENTS[grant_type][0], **form)
     with issuer.counting() as cost:
-        await issuer.token(**form)
+        await issuer.token(CLIENTS[grant_type][0], **form)
 
     looked = [statement for statement in cost.statements if statement.startswith("SELECT")]
     assert bool(looked) is _grants()[grant_type].reads

@@ -29,10 +29,12 @@ from auth_server.rate_limits.guesses import GuessPolicy
 from auth_server.services import Services, build_services
 from auth_server.settings import load
 from auth_server.store.schema import METADATA
+from auth_server.store.sessions import Session
 from auth_server.telemetry.logging import JsonFormatter
 from shared import base64url
 from tests.support.builders import FACTS, a_client, a_public_client, an_authorization
 from tests.support.databases import Database
+from tests.support.keys import claims_of
 from tests.support.outside import NoNetwork
 
 ISSUER: Final = "http://localhost:8000"
@@ -47,6 +49,7 @@ SECRETS: Final = {
     "refresher": "canary-secret-of-refresher-1f2e3d4c5b6a7988",
     "machine": "canary-secret-of-machine-7c6b5a4938271605f4",
 }
+DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 CLIENTS: Final = (
     a_client("app"),
     a_client("other"),
@@ -54,6 +57,7 @@ CLIENTS: Final = (
     a_client("refresher", grants=frozenset({"refresh_token"})),
     a_client("machine", grants=frozenset({"client_credentials"})),
     a_public_client("spa"),
+    a_public_client("tv", grants=frozenset({DEVICE_GRANT, "refresh_token"})),
 )
 CHEAP: Final = Argon2Cost(memory_kib=8, passes=1, lanes=1)
 # Opened once: they are the same keys in every test, and each costs two checks of its primes.
@@ -121,6 +125,19 @@ class Issuer:
         """Sign in through the seed flow."""
         body = {"username": username, "password": PASSWORDS[username] if password is None else password, **members}
         return await self.http.post("/api/login", json=body)
+
+    async def session(self, username: str = "alice") -> Session:
+        """Sign a person in, and return the session that began."""
+        sid = claims_of((await self.login(username)).json()["access_token"])["sid"]
+        session = await self.services.sessions.use(sid)
+        assert session is not None
+        return session
+
+    async def begin_device(self, client: str = "tv", **form: str) -> dict[str, Any]:
+        """Let a device ask for its codes."""
+        answer = await self.post("/device_authorization", form, client)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
 
     async def sub(self, username: str = "alice") -> str:
         """Return the subject of a person."""
