@@ -96,6 +96,7 @@ class Guard:
         trusted = [options.trust(one) for one in named_issuers(issuer, metadata_url)]
         self._issuers: Final = TrustedIssuers(trusted, cached_tokens)
         self._only: Final = self._issuers.only
+        self._tell: Final = on_event
         self.resource: Final = names_of(audience)[0]
         self._resource_metadata = metadata_address(self.resource)
 
@@ -182,7 +183,12 @@ class Guard:
     # Telling.
 
     def answer(self, refusal: TokenRefused) -> RefusalAnswer:
-        """Return the HTTP answer to a refused request."""
+        """Return the HTTP answer to a refused request, and tell the operator what the client is not told: got, expected, which setting."""
+        self._tell(
+            "warning" if refusal.status == 503 else "info",
+            "token_refused",
+            {"reason": refusal.reason, "status": refusal.status, "hint": refusal.hint},
+        )
         return answer(refusal, self._resource_metadata)
 
     def metadata(
@@ -246,5 +252,5 @@ def _as_bytes(token: str | bytes) -> bytes:
         raise NoToken("neither str nor bytes")
     if len(compact) > jose.MAX_COMPACT_BYTES:
         # Before the digest: a refusal must cost less than the request.
-        raise TokenTooLarge(f"{len(compact)} bytes")
+        raise TokenTooLarge(f"{len(compact)} bytes, expected at most {jose.MAX_COMPACT_BYTES}")
     return compact

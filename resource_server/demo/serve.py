@@ -6,7 +6,7 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final
@@ -40,7 +40,7 @@ def serve(settings: Settings) -> None:
     for warning in settings.warnings:
         log("warning", "settings", {"detail": warning})
     sockets = bind(settings.host, settings.port)
-    guard = settings.guard(log)
+    guard = settings.guard(_log_event)
     draining = Draining()
     config = uvicorn.Config(
         build_app(guard, draining),
@@ -66,6 +66,11 @@ def serve(settings: Settings) -> None:
     finally:
         guard.close()
     log("info", "stopped", {})
+
+
+def _log_event(level: str, event: str, fields: Mapping[str, object]) -> None:
+    if event != "token_refused":  # the request's own line says that, reason and hint, under the request's id
+        log(level, event, fields)
 
 
 def bind(host: str | None, port: int) -> list[socket.socket]:

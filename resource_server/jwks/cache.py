@@ -116,14 +116,14 @@ class KeyCache:
             KeysUnavailable: it cannot be decided, nor may a fetch be made for it now.
         """
         if key_id in self.view.key_set.revoked:
-            raise RevokedKey(f"kid {key_id!r}")
+            raise RevokedKey(f"kid {key_id!r} was burned by the issuer")
         usable = now < self.view.unusable_from
         if usable and key_id in self.view.key_set.keys:
             return Step.USE
         if self.in_flight or now >= self._demand_at(now):
             return Step.FETCH
         if now < self.view.degraded_from and self.last_good:
-            raise UnknownKey(f"kid {key_id!r}; the issuer was asked a moment ago", key_id)
+            raise self._unknown(key_id, "a moment ago")
         raise self._unavailable(now)
 
     def settle(self, key_id: str, now: float, *, answered: bool) -> None:
@@ -134,12 +134,12 @@ class KeyCache:
             KeysUnavailable: there was no good answer.
         """
         if key_id in self.view.key_set.revoked:
-            raise RevokedKey(f"kid {key_id!r}")
+            raise RevokedKey(f"kid {key_id!r} was burned by the issuer")
         usable = now < self.view.unusable_from
         if usable and key_id in self.view.key_set.keys:
             return
         if usable and self.last_good and answered:
-            raise UnknownKey(f"kid {key_id!r}; the issuer was asked just now", key_id)
+            raise self._unknown(key_id, "just now")
         raise self._unavailable(now)
 
     def refresh_at(self, now: float) -> float:
@@ -218,6 +218,10 @@ class KeyCache:
         """Return when a token may ask for a fetch."""
         missing = max(0.0, 1.0 - self._tokens_at(now))
         return max(now + missing * self._seconds_per_token, self._started_at + MIN_SPACING, self._not_before)
+
+    def _unknown(self, key_id: str, when: str) -> UnknownKey:
+        known = self.view.key_set.some_key_ids()
+        return UnknownKey(f"kid {key_id!r} is not among: {known}; the issuer was asked {when} (setting: issuer)", key_id)
 
     def _unavailable(self, now: float) -> KeysUnavailable:
         wait = min(self._demand_at(now), self.refresh_at(now), now + LAST_RETRY) - now

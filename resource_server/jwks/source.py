@@ -196,7 +196,7 @@ class KeySource:
     def _board(self, key_id: str) -> Future[None] | None:
         self.start()
         with self._condition:
-            if self._cache.plan(key_id, self._clock()) is Step.USE:
+            if self._plan(key_id) is Step.USE:
                 return None
             if self._waiters >= MAX_WAITERS or self._closed:
                 raise KeysUnavailable("too many requests wait for the issuer's keys")
@@ -212,7 +212,21 @@ class KeySource:
 
     def _settle(self, key_id: str, *, answered: bool) -> None:
         with self._condition:
-            self._cache.settle(key_id, self._clock(), answered=answered)
+            try:
+                self._cache.settle(key_id, self._clock(), answered=answered)
+            except KeysUnavailable as refusal:
+                raise self._with_cause(refusal) from None
+
+    def _plan(self, key_id: str) -> Step:
+        try:
+            return self._cache.plan(key_id, self._clock())
+        except KeysUnavailable as refusal:
+            raise self._with_cause(refusal) from None
+
+    def _with_cause(self, refusal: KeysUnavailable) -> KeysUnavailable:
+        cause = self.last_failure or "the issuer has not answered yet"
+        refusal.hint = f"{refusal.hint}: {cause} (settings: issuer, metadata_url)"
+        return refusal
 
     # The thread.
 

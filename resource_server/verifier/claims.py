@@ -57,7 +57,7 @@ def check_claims(claims: FrozenObject, policy: Policy, now: int) -> None:
         subject, client_id, token_id = claims["sub"], claims["client_id"], claims["jti"]
         issuer, audience, expires_at, issued_at = claims["iss"], claims["aud"], claims["exp"], claims["iat"]
     except KeyError as missing:
-        raise MissingClaim(f"no claim {missing}") from missing
+        raise MissingClaim(f"no claim {missing}, expected all of {', '.join(names.REQUIRED)}") from missing
     if not (type(subject) is type(client_id) is type(token_id) is str and subject and client_id and token_id):
         raise BadClaim("claim 'sub', 'client_id' or 'jti' is empty or no string")
     if type(issuer) is not str or issuer != policy.issuer:

@@ -40,7 +40,7 @@ def split(compact: bytes) -> UnverifiedToken:
         MalformedToken: not exactly three parts, or a signature that is not canonical base64url.
     """
     if len(compact) > jose.MAX_COMPACT_BYTES:
-        raise TokenTooLarge
+        raise TokenTooLarge(f"{len(compact)} bytes, expected at most {jose.MAX_COMPACT_BYTES}")
     parts = compact.split(b".", 3)
     if len(parts) != 3:
         raise MalformedToken("not three parts")
@@ -69,7 +69,7 @@ def parse_header(segment: bytes) -> Header:
         raise MalformedToken(f"header: {error}") from error
     forbidden = jose.FORBIDDEN_HEADER_MEMBERS & members.keys()
     if forbidden:
-        raise ForbiddenHeader(f"header members {', '.join(sorted(forbidden))}")
+        raise ForbiddenHeader(f"header members {', '.join(sorted(forbidden))}, expected none of these")
     algorithm = members.get("alg")
     if type(algorithm) is not str:
         raise AlgorithmNotAllowed("`alg` is missing or no string")

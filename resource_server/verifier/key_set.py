@@ -47,14 +47,17 @@ class KeySet:
             AlgorithmNotAllowed: the key is for another algorithm (RFC 8725 section 3.1).
         """
         if header.key_id in self.revoked:
-            raise RevokedKey(f"kid {header.key_id!r}")
+            raise RevokedKey(f"kid {header.key_id!r} was burned by the issuer")
         key = self.keys.get(header.key_id)
         if key is None:
-            shown = ", ".join(list(self.keys)[:_SHOWN_KEY_IDS])
-            raise UnknownKey(f"kid {header.key_id!r} is not among: {shown or 'none'}", header.key_id)
+            raise UnknownKey(f"kid {header.key_id!r} is not among: {self.some_key_ids()} (setting: issuer)", header.key_id)
         if key.algorithm != header.algorithm:
-            raise AlgorithmNotAllowed(f"got alg {header.algorithm!r}, the key is for {key.algorithm!r}")
+            raise AlgorithmNotAllowed(f"got alg {header.algorithm!r}, expected {key.algorithm!r}, which the key is for")
         return key
+
+    def some_key_ids(self) -> str:
+        """Return the first few `kid`s, for a sentence."""
+        return ", ".join(list(self.keys)[:_SHOWN_KEY_IDS]) or "none"
 
     def remember(self, header_segment: bytes, key: VerifyingKey) -> None:
         """Note that this header, byte by byte, stood on a token whose signature was good."""

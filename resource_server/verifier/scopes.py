@@ -100,9 +100,13 @@ def _some(given: tuple[str, ...]) -> frozenset[str]:
 
 def _check_scopes(token: VerifiedToken, every: frozenset[str], alternatives: frozenset[str] | None) -> None:
     if not every <= token.scopes:
-        raise InsufficientScope(every, f"has {scope_string.format(token.scopes)!r}")
+        raise InsufficientScope(every, _scope_hint(token, "needs", every))
     if alternatives is not None and alternatives.isdisjoint(token.scopes):
-        raise InsufficientScope(alternatives, f"has {scope_string.format(token.scopes)!r}, needs one of those")
+        raise InsufficientScope(alternatives, _scope_hint(token, "needs one of", alternatives))
+
+
+def _scope_hint(token: VerifiedToken, relation: str, needed: frozenset[str]) -> str:
+    return f"has {scope_string.format(token.scopes)!r}, {relation} {scope_string.format(needed)!r}"
 
 
 def _check_names(

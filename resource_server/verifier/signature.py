@@ -91,7 +91,7 @@ def check_signature(key: VerifyingKey, signing_input: bytes, signature: bytes) -
         BadSignature: not this key's signature of these bytes.
     """
     if not key.scheme.verify(signing_input, key.public_key, signature):
-        raise BadSignature(f"kid {key.key_id!r}")
+        raise BadSignature(f"not the signature of kid {key.key_id!r} ({key.algorithm}) over these bytes")
 
 
 def _check_numbers(public: Mapping[str, str]) -> None:

@@ -35,7 +35,7 @@ def test_every_reason_of_the_kit_is_documented_and_no_other() -> None:
 def documented(heading: str) -> set[str]:
     """Return the codes in the table under a heading."""
     section = next(part for part in re.split(r"^## ", TEXT, flags=re.MULTILINE) if heading in part.splitlines()[0])
-    return set(re.findall(r"^\| \d{3} \| `(\w+)`", section, flags=re.MULTILINE))
+    return set(re.findall(r"^\| \d{3} \| \[?`(\w+)`", section, flags=re.MULTILINE))
 
 
 def leaves(cls: type) -> Iterator[type]:
