@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from auth_server.accounts.login import Login, SignedIn
 from auth_server.api.members import optional_text_member, text_member
+from auth_server.api.token_cookies import TokenCookies
 from auth_server.clients.service import FIRST_PARTY
 from auth_server.protocol.authorization import Authorization, SignIn, StartFamily
 from auth_server.protocol.directory import Directory
@@ -17,18 +18,24 @@ from auth_server.rate_limits.known_devices import KNOWN_FOR_SECONDS
 from auth_server.tokens.issuer import TokenIssuer
 from auth_server.web.cookies import CookieJar
 from auth_server.web.door import Door
+from auth_server.web.own_pages import OwnPages
 from auth_server.web.request import Request
 from auth_server.web.responses import NO_STORE, Response, json_response
 from shared import scope
 
 DEVICE_COOKIE = "dev"
+_TOLD_BESIDE_COOKIES = ("expires_in", "scope")
 
 
 class LoginDoor(Door):
-    """JSON `username`, `password`, and if wanted `resource` and `scope`; the answer is RFC 6749's token response."""
+    """JSON `username`, `password`, and if wanted `resource`, `scope`, `transport`; the answer is RFC 6749's token response.
+
+    With `"transport": "cookie"` the tokens go into cookies that no script can read, and the answer says how long they live.
+    """
 
     path = "/api/login"
     methods = ("POST",)
+    own_pages: OwnPages
 
     def __init__(
         self,
@@ -38,18 +45,21 @@ class LoginDoor(Door):
         directory: Callable[[], Awaitable[Directory]],
         default_resource: str | None,
         cookies: CookieJar,
+        token_cookies: TokenCookies,
+        pages: OwnPages,
     ) -> None:
         self._login = login
         self._issuer = issuer
         self._directory = directory
         self._default_resource = default_resource
         self._cookies = cookies
+        self._token_cookies = token_cookies
+        self.own_pages = pages
 
     async def answer(self, request: Request) -> Response:
         """Answer a sign-in."""
         body = await request.json()
-        if body.get("transport") not in (None, "body"):
-            raise ApiError(400, "invalid_request", "this server hands out tokens in the body alone")
+        into_cookies = self._goes_into_cookies(optional_text_member(body, "transport"), request)
         username, password = text_member(body, "username"), text_member(body, "password")
         asked = _scope(optional_text_member(body, "scope"))
         resource = optional_text_member(body, "resource")
@@ -61,7 +71,20 @@ class LoginDoor(Door):
         answer = await self._issuer.issue(authorization, request.facts)
         if answer is None:
             raise InternalError("a new family cannot have been changed by anybody")
-        return json_response(answer.to_json(), headers=NO_STORE + self._device(signed_in))
+        headers = NO_STORE + self._device(signed_in)
+        if not into_cookies:
+            return json_response(answer.to_json(), headers=headers)
+        told = {name: value for name, value in answer.to_json().items() if name in _TOLD_BESIDE_COOKIES}
+        return json_response(told, headers=headers + self._token_cookies.set(answer))
+
+    def _goes_into_cookies(self, transport: str | None, request: Request) -> bool:
+        if transport in (None, "body"):
+            return False
+        if transport != "cookie":
+            raise ApiError(400, "invalid_request", "transport is body or cookie")
+        # Another page that signed its own account in here would read what the person then writes.
+        self.own_pages.check_if_told(request)
+        return True
 
     def _authorization(
         self, signed_in: SignedIn, asked: frozenset[str] | None, resource_asked: str | None, directory: Directory

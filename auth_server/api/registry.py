@@ -4,25 +4,47 @@ from __future__ import annotations
 
 from auth_server.api.health import Healthy, Live, MetricsDoor, Ready, Version, Welcome
 from auth_server.api.login import LoginDoor
+from auth_server.api.logout import LogoutDoor
+from auth_server.api.refresh import RefreshDoor
 from auth_server.api.registration import RegistrationDoor
+from auth_server.api.token_cookies import TokenCookies
+from auth_server.grants.redemption import Redemption
+from auth_server.grants.refresh_token import RefreshTokenGrant
 from auth_server.services import Services
 from auth_server.web.cookies import CookieJar
 from auth_server.web.door import Door
+from auth_server.web.own_pages import OwnPages
 
 
 def all_doors(services: Services) -> tuple[Door, ...]:
     """Return the doors people's software knocks at."""
-    return (
-        LoginDoor(
-            login=services.login,
-            issuer=services.token_issuer,
-            directory=services.directory,
-            default_resource=services.settings.default_resource,
-            cookies=CookieJar(services.settings.issuer.startswith("https:")),
-        ),
-        RegistrationDoor(services.registration),
-        Welcome(services.settings.issuer),
+    return (*_cookie_doors(services), RegistrationDoor(services.registration), Welcome(services.settings.issuer))
+
+
+def _cookie_doors(services: Services) -> tuple[Door, ...]:
+    """Return the doors of the seed flow, in either transport."""
+    settings, directory = services.settings, services.directory
+    jar = CookieJar(settings.issuer.startswith("https:"))
+    cookies, pages = TokenCookies(jar, settings.refresh_lifetime), OwnPages(settings.cookie_origins)
+    login = LoginDoor(
+        login=services.login,
+        issuer=services.token_issuer,
+        directory=directory,
+        default_resource=settings.default_resource,
+        cookies=jar,
+        token_cookies=cookies,
+        pages=pages,
     )
+    refresh = RefreshDoor(
+        grant=RefreshTokenGrant(services.families, services.refresh_policy),
+        redemption=Redemption(directory=directory, issuer=services.token_issuer, store=services.store),
+        cookies=cookies,
+        pages=pages,
+    )
+    logout = LogoutDoor(
+        store=services.store, families=services.families, sessions=services.sessions, cookies=cookies, pages=pages
+    )
+    return login, refresh, logout
 
 
 def management_doors(services: Services) -> tuple[Door, ...]:

@@ -13,6 +13,7 @@ from auth_server.endpoints.revocation_feed import RevocationFeedEndpoint
 from auth_server.endpoints.revoke import RevocationEndpoint
 from auth_server.endpoints.token import TokenEndpoint
 from auth_server.grants.contract import Collaborators
+from auth_server.grants.redemption import Redemption
 from auth_server.grants.registry import GRANT_TYPES, all_grants
 from auth_server.revocation.watch import FeedWatch
 from auth_server.services import Services
@@ -27,9 +28,7 @@ def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
         TokenEndpoint(
             authenticator=authenticator,
             grants=grants,
-            directory=directory,
-            issuer=services.token_issuer,
-            store=services.store,
+            redemption=Redemption(directory=directory, issuer=services.token_issuer, store=services.store),
         ),
         JwksEndpoint(services.keyring.jwks, key_policy.jwks_max_age),
         _revocation_feed(services),

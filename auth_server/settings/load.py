@@ -65,6 +65,7 @@ def _checked(loaded: Loaded) -> Settings:
         config=value["CONFIG"],
         default_resource=value["DEFAULT_RESOURCE"],
         registration=value["REGISTRATION"] or ("open" if loopback else "closed"),
+        cookie_origins=value["COOKIE_ORIGINS"] or (issuer,),
         trusted_proxies=value["TRUSTED_PROXIES"],
         key_policy=_key_policy(value),
         key_rotation_period=value["KEY_ROTATION_PERIOD"],

@@ -32,6 +32,7 @@ class Settings:
     config: Path | None
     default_resource: str | None
     registration: str
+    cookie_origins: tuple[str, ...]
     trusted_proxies: tuple[str, ...]
     key_policy: KeyPolicy
     key_rotation_period: float

@@ -45,6 +45,15 @@ def _secure_url(value: str) -> str:
     return value
 
 
+def _origins(value: str) -> tuple[str, ...]:
+    named = read.words(value)
+    for origin in named:
+        _secure_url(origin)
+        if f"{urlsplit(origin).scheme}://{urlsplit(origin).netloc}" != origin or origin != origin.lower():
+            raise ValueError("must be origins: scheme://host or scheme://host:port, in lower case, with no path")
+    return named
+
+
 _seconds = read.seconds
 TABLE: Final = (
     Setting("ISSUER", _issuer, "http://localhost:8000", "the exact `iss` of every token; never derived from a request"),
@@ -108,6 +117,13 @@ TABLE: Final = (
         None,
         "who may sign up: open, invite or closed",
         default_text="open on a loopback issuer, else closed",
+    ),
+    Setting(
+        "COOKIE_ORIGINS",
+        _origins,
+        None,
+        "origins of your own pages: they may act with the cookies of `POST /api/login` and read the answers",
+        default_text="the issuer's own origin",
     ),
     Setting("TRUSTED_PROXIES", read.words, (), "addresses or networks whose X-Forwarded-For counts"),
     Setting("KEY_PUBLISH_AHEAD", _seconds(0, 365 * _DAY), _DAY, "N: how long a key is published before it signs"),

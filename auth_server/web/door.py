@@ -8,6 +8,7 @@ from enum import Enum
 from typing import ClassVar, Final
 
 from auth_server.protocol.errors import ApiError, InternalError, OAuthError
+from auth_server.web.own_pages import OwnPages
 from auth_server.web.request import ClientGone, Receive, Request, Scope, Send
 from auth_server.web.responses import NO_STORE, Headers, Response, api_error, json_response, oauth_error, unavailable
 
@@ -18,7 +19,7 @@ _WITHOUT_CONTENT: Final = (204, 304)
 
 
 class Cors(Enum):
-    """Who may read an answer from a page of another origin. Never with credentials."""
+    """Who may read an answer from a page of another origin, without credentials. With them: only a door's `own_pages`."""
 
     NOBODY = "nobody"
     ANYBODY = "anybody"
@@ -36,6 +37,7 @@ class Door(ABC):
     path: ClassVar[str]
     methods: ClassVar[tuple[str, ...]]
     cors: ClassVar[Cors] = Cors.NOBODY
+    own_pages: OwnPages | None = None
 
     @abstractmethod
     async def answer(self, request: Request) -> Response:
@@ -67,6 +69,8 @@ class Door(ABC):
             headers.append((b"content-length", str(len(response.body)).encode("ascii")))
         if self.cors is Cors.ANYBODY:
             headers += _ANYBODY
+        elif self.own_pages is not None:
+            headers += self.own_pages.cors(request)
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.body})
 
@@ -76,7 +80,7 @@ class Door(ABC):
         if request.method == "HEAD" and "GET" in self.methods:
             return await self.answer(request)
         allowed = ", ".join(self.methods).encode("ascii")
-        if request.method == "OPTIONS" and self.cors is Cors.ANYBODY:
+        if request.method == "OPTIONS" and (self.cors is Cors.ANYBODY or self.own_pages is not None):
             return Response(204, headers=_preflight(allowed))
         refusal = {"error": "method_not_allowed", "error_description": f"use {allowed.decode()}"}
         return json_response(refusal, status=405, headers=((b"allow", allowed), *NO_STORE), outcome="method_not_allowed")

@@ -106,6 +106,17 @@ class Request:
             raise ApiError(413, "request_too_large", error.description) from error
         return parse_object(body)
 
+    async def json_or_nothing(self) -> dict[str, Any]:
+        """Read the JSON object of a first-party request that may do without a body.
+
+        Raises:
+            ApiError: like `json`.
+        """
+        says_nothing = self.header(b"content-type") is None and self.header(b"transfer-encoding") is None
+        if says_nothing and self.header(b"content-length") in (None, b"0"):
+            return {}
+        return await self.json()
+
     async def _body(self, most: int) -> bytes:
         length = self.header(b"content-length")
         if length is not None and length.isdigit() and int(length) > most:
