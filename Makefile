@@ -14,12 +14,14 @@ WORKERS ?= $(if $(ARGS),0,auto)
 PROFILE ?=
 UPGRADE ?=
 DRILLS ?=
+COUNT ?=
+SEED ?=
 
 # Left alone, uv fetches a missing interpreter from a place that is no package index: it surprises, and fails on closed networks.
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint types format bench drills drills-full migrate up down lock clean
+.PHONY: help setup run demo test lint types format bench fuzz drills drills-full migrate up down lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -47,14 +49,17 @@ format: $(DEV_STAMP) ## Write the one formatting there is
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-bench: $(DEV_STAMP) ## Measure start, memory, login, tokens and verification; write a table and a plot
-	@$(PYTHON) -m benchmarks
+bench: $(DEV_STAMP) ## Measure both servers, then the kit beside other libraries; write tables and plots
+	@$(PYTHON) -m benchmarks; measured=$$?; $(PYTHON) -m benchmarks.peers && exit $$measured
 
 drills: $(DEV_STAMP) ## Try both servers against faults at reduced counts, within 30 minutes; DRILLS="R1 R4" picks
 	@$(PYTHON) -m tests.drills $(DRILLS)
 
 drills-full: $(DEV_STAMP) ## The same at full counts: hours
 	@$(PYTHON) -m tests.drills --full $(DRILLS)
+
+fuzz: $(DEV_STAMP) ## Break a million tokens and sign a million odd ones; none may pass that should not (COUNT=, SEED=)
+	@$(PYTHON) -m tests.fuzz $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
 migrate: $(STAMP) ## Bring the database that AUTH_SERVER_DATABASE_URL names to the newest schema
 	@$(VENV)/bin/auth-server migrate

@@ -56,7 +56,7 @@ def parse_header(segment: bytes) -> Header:
     """Return what an acceptable header says.
 
     Raises:
-        MalformedToken: not canonical base64url of one strict JSON object, or `kid` is not a string of sane length.
+        MalformedToken: not canonical base64url of one strict JSON object, or `kid` is not a string of sane length, or `cty` no string.
         ForbiddenHeader: `jwk`, `jku`, `x5c`, `x5u`, `crit`, `b64`, `zip` and their like.
         AlgorithmNotAllowed: `alg` is not a string.
         WrongType: `typ` is not `at+jwt` or `application/at+jwt`, in any case.
@@ -76,6 +76,9 @@ def parse_header(segment: bytes) -> Header:
     kind = members.get("typ")
     if type(kind) is not str or kind.lower() not in jose.ACCESS_TOKEN_TYPES:
         raise WrongType(f"got typ {kind!r}, expected {jose.ACCESS_TOKEN_TYPE!r}; an ID token is no access token")
+    if type(members.get("cty", "")) is not str:
+        # A member that RFC 7515 section 4.1 gives a type; another reader refuses it, so the two would not agree.
+        raise MalformedToken("`cty` is no string")
     key_id = members.get("kid")
     if type(key_id) is not str or not 0 < len(key_id) <= MAX_KEY_ID_CHARACTERS:
         raise MalformedToken("`kid` is missing, no string, or too long")

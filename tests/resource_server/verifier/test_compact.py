@@ -64,6 +64,7 @@ def test_a_header_that_brings_or_names_a_key_or_changes_the_meaning_is_refused(m
         ({"kid": ...}, MalformedToken),
         ({"kid": ""}, MalformedToken),
         ({"kid": 1}, MalformedToken),
+        ({"cty": ["JWT"]}, MalformedToken),
         ({"kid": "k" * (MAX_KEY_ID_CHARACTERS + 1)}, MalformedToken),
     ],
 )

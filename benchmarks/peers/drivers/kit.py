@@ -1,0 +1,60 @@
+"""The kit itself, as its README says: `python -m benchmarks.peers.drivers.kit`. Understands what `python_peers.py` does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from importlib.metadata import version
+from typing import Any, Final
+
+from benchmarks.peers.drivers.python_peers import serve, stall
+from resource_server import Guard, TokenRefused
+
+_WITHIN: Final = 0.7
+
+
+class Kit:
+    """One guard at a time."""
+
+    def __init__(self) -> None:
+        self._guard: Guard | None = None
+
+    async def do(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Carry out one order."""
+        if order["do"] == "new":
+            if self._guard is not None:
+                self._guard.close()
+            self._guard = Guard(issuer=order["issuer"], audience=order["audience"], on_event=lambda *_: None)
+            return {}
+        if order["do"] == "time passed":
+            self._wake()
+            return {}
+        if order["do"] == "many":
+            outcomes = [await self._try(token) for token in order["tokens"]]
+            return {"accepted": sum(outcome["accepted"] for outcome in outcomes)}
+        if order["do"] == "stall":
+            return await stall(lambda: self._try(order["token"]))
+        return await self._try(order["token"])
+
+    async def _try(self, token: str) -> dict[str, Any]:
+        assert self._guard is not None
+        try:
+            await self._guard.averify(token)
+        except TokenRefused as refusal:
+            return {"accepted": False, "why": refusal.reason}
+        return {"accepted": True}
+
+    def _wake(self) -> None:
+        """Have the thread that refreshes look at the clock: the kernel's timer does not follow a clock that was shifted."""
+        assert self._guard is not None
+        before = self._guard.statistics()["fetches"]
+        condition = self._guard._source._condition  # noqa: SLF001  # no user needs this
+        with condition:
+            condition.notify_all()
+        give_up_at = time.perf_counter() + _WITHIN
+        while self._guard.statistics()["fetches"] == before and time.perf_counter() < give_up_at:
+            time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Kit().do, version("sealwright")))
