@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Unpack
 
 from resource_server.arguments import metadata_address
 from resource_server.challenge import RefusalAnswer, answer
@@ -26,7 +26,8 @@ from resource_server.readiness import Readiness
 from resource_server.trusted_issuer import TrustedIssuer
 from resource_server.trusted_issuers import TrustedIssuers
 from resource_server.verifier.errors import MalformedToken, NoToken, TokenRefused, TokenTooLarge, UnknownKey
-from resource_server.verifier.policy import MAX_LEEWAY, MAX_LIFETIME, Policy
+from resource_server.verifier.policy import MAX_LEEWAY, Policy
+from resource_server.verifier.scopes import Requirement, Rules, requirement
 from shared import jose
 
 if TYPE_CHECKING:
@@ -44,8 +45,10 @@ class Guard:
             keys alone: texts, or `Issuer`s where one differs from the rest.
         audience: this API's resource identifier, or several; a token must name one of them.
         algorithms: allow-list.
+        profile: how the issuer spells its tokens: `rfc9068` relaxes nothing; `keycloak`, `auth0` and `generic` each relax what
+            `verifier/profile.py` and `docs/kit.md` name, and nothing else.
         leeway: seconds by which clocks may differ, at most 60.
-        max_lifetime: the longest `exp - iat` that is accepted, at most 3600 seconds.
+        max_lifetime: the longest `exp - iat` that is accepted; by default, and at most, what the profile says (3600 seconds).
         metadata_url: where to fetch the issuer's metadata if its network name differs from the issuer. For one issuer.
         jwks_refresh: seconds between two refreshes of the keys.
         max_stale: seconds after which keys are no longer trusted without a word from the issuer.
@@ -65,8 +68,9 @@ class Guard:
         issuer: str | Issuer | Collection[str | Issuer],
         audience: str | Collection[str],
         algorithms: Iterable[str] = (jose.RS256,),
+        profile: str = "rfc9068",
         leeway: int = MAX_LEEWAY,
-        max_lifetime: int = MAX_LIFETIME,
+        max_lifetime: int | None = None,
         metadata_url: str | None = None,
         jwks_refresh: float = 240.0,
         max_stale: float = 86_400.0,
@@ -81,6 +85,7 @@ class Guard:
         options = Options(
             audience=names_of(audience),
             algorithms=tuple(algorithms),
+            profile=profile,
             leeway=leeway,
             max_lifetime=max_lifetime,
             jwks_refresh=jwks_refresh,
@@ -97,8 +102,23 @@ class Guard:
         self._issuers: Final = TrustedIssuers(trusted, cached_tokens)
         self._only: Final = self._issuers.only
         self._tell: Final = on_event
+        self._clock = clock
         self.resource: Final = names_of(audience)[0]
         self._resource_metadata = metadata_address(self.resource)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, *, on_event: Tell = log_event) -> Guard:
+        """Return the guard that the `RESOURCE_SERVER_*` settings describe (`docs/configuration.md`); AUDIENCE must be among them.
+
+        Args:
+            environ: instead of this process's environment.
+
+        Raises:
+            SettingsError: with every fault at once.
+        """
+        from resource_server.settings import guard_of
+
+        return guard_of(environ, on_event)
 
     # Verifying.
 
@@ -180,6 +200,14 @@ class Guard:
         """What is asked of every token; with several issuers, of the first one's."""
         return self._issuers.first.policy
 
+    def check(self, who: Principal, requirement: Requirement) -> None:
+        """Refuse a caller that does not meet the requirement.
+
+        Raises:
+            TokenRefused: with status 403; or 401, where a fresher or stronger sign-in is asked for.
+        """
+        requirement.check(who.token, self._clock() - self.policy.leeway if requirement.max_age is not None else 0)
+
     # Telling.
 
     def answer(self, refusal: TokenRefused) -> RefusalAnswer:
@@ -215,29 +243,11 @@ class Guard:
 
         return middleware_entry(self, public)
 
-    def requires(
-        self,
-        *scopes: str,
-        any_scope: str | Iterable[str] | None = None,
-        role: str | Iterable[str] | None = None,
-        any_role: str | Iterable[str] | None = None,
-        permission: str | Iterable[str] | None = None,
-        any_permission: str | Iterable[str] | None = None,
-        person: bool = False,
-    ) -> Decorator:
+    def requires(self, *scopes: str, **rules: Unpack[Rules]) -> Decorator:
         """Return a decorator for Starlette endpoints: all `scopes`, `role`s and `permission`s, and one of each `any_`."""
         from resource_server.adapters.starlette import requires
 
-        return requires(
-            self,
-            *scopes,
-            any_scope=any_scope,
-            role=role,
-            any_role=any_role,
-            permission=permission,
-            any_permission=any_permission,
-            person=person,
-        )
+        return requires(self, requirement(*scopes, **rules))
 
 
 def _as_bytes(token: str | bytes) -> bytes:

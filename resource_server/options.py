@@ -19,6 +19,7 @@ from resource_server.jwks.source import KeySource, Tell
 from resource_server.jwks.state_file import StateFile
 from resource_server.trusted_issuer import TrustedIssuer
 from resource_server.verifier.policy import Policy
+from resource_server.verifier.profile import find_profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +32,9 @@ class Options:
 
     audience: str | Collection[str]
     algorithms: Collection[str]
+    profile: str
     leeway: int
-    max_lifetime: int
+    max_lifetime: int | None
     jwks_refresh: float
     max_stale: float
     state_dir: str | Path | None
@@ -64,12 +66,14 @@ class Options:
         )
 
     def _policy(self, issuer: Issuer) -> Policy:
+        profile = find_profile(self.profile if issuer.profile is None else issuer.profile)
         return Policy(
             issuer.issuer,
             frozenset(names_of(self.audience if issuer.audience is None else issuer.audience)),
             frozenset(self.algorithms if issuer.algorithms is None else issuer.algorithms),
             self.leeway,
-            self.max_lifetime,
+            profile.max_lifetime if self.max_lifetime is None else self.max_lifetime,
+            profile,
         )
 
     def _keys(self, policy: Policy, issuer: Issuer) -> KeySource:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
+from typing import Unpack
 
-from resource_server.verifier.scopes import Requirement, names
+from resource_server.verifier.scopes import Requirement, Rules, requirement
 from resource_server.verifier.strict_json import FrozenObject
 from resource_server.verifier.token import VerifiedToken
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Principal:
     """The verified caller of one request; frozen to its depth.
 
@@ -18,7 +19,11 @@ class Principal:
     """
 
     token: VerifiedToken
-    raw: str = field(repr=False)
+    raw: str
+
+    def __repr__(self) -> str:
+        # In logs sooner or later: who it is, and nothing that could be used or that a scope released about a person.
+        return f"Principal(sub={self.sub!r}, client_id={self.client_id!r}, scopes={sorted(self.scopes)!r}, expires_at={self.expires_at})"
 
     @property
     def sub(self) -> str:
@@ -71,20 +76,15 @@ class Principal:
         actor: FrozenObject | None = self.token.claims.get("act")
         return actor
 
-    def require(
-        self,
-        *scopes: str,
-        role: str | Iterable[str] | None = None,
-        permission: str | Iterable[str] | None = None,
-        person: bool = False,
-    ) -> None:
-        """Refuse the caller unless it has every scope, role and permission named.
+    def require(self, *scopes: str, **rules: Unpack[Rules]) -> None:
+        """Refuse the caller unless it has every scope named, and what the rules ask (as in `Guard.requires`).
 
         Raises:
-            InsufficientScope, MissingRole, MissingPermission, PersonRequired: each a `TokenRefused` with status 403.
+            TokenRefused: InsufficientScope, MissingRole, MissingPermission or PersonRequired with status 403, or
+                InsufficientUserAuthentication with 401.
             ValueError: nothing was asked for.
         """
-        requirement = Requirement(names(scopes), roles=names(role), permissions=names(permission), person=person)
-        if requirement == Requirement():
+        asked = requirement(*scopes, **rules)
+        if asked == Requirement():
             raise ValueError("an empty list of rules is an error, not a pass")
-        requirement.check(self.token)
+        asked.check(self.token, time.time())

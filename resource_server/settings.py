@@ -17,12 +17,14 @@ from resource_server.jwks.cache import HEALTHY_FACTOR
 from resource_server.jwks.fetcher import check_url
 from resource_server.jwks.source import Tell
 from resource_server.verifier.policy import MAX_LEEWAY
+from resource_server.verifier.profile import PROFILES
 from shared import jose
 from shared.settings import (
     Loaded,
     Setting,
     SettingsError,
     boolean,
+    choice,
     is_loopback,
     load,
     masked,
@@ -59,6 +61,12 @@ TABLE: Final = (
         default_text="from the issuer",
     ),
     Setting("INSECURE_HTTP", boolean, False, "allow plain http to a host that is not loopback (a private container network)"),
+    Setting(
+        "PROFILE",
+        choice(*PROFILES),
+        "rfc9068",
+        "how the issuer spells its tokens; each but rfc9068 relaxes what `docs/kit.md` names",
+    ),
     Setting("ALGORITHMS", algorithms, (jose.RS256,), "allow-list of signature algorithms"),
     Setting("LEEWAY", whole(0, MAX_LEEWAY), MAX_LEEWAY, "seconds by which clocks may differ"),
     Setting("JWKS_REFRESH", seconds(0.1, 86_400.0), 240.0, "seconds between two refreshes of the issuer's keys"),
@@ -86,6 +94,7 @@ class Settings:
     port: int
     metadata_url: str | None
     insecure_http: bool
+    profile: str
     algorithms: tuple[str, ...]
     leeway: int
     jwks_refresh: float
@@ -99,6 +108,7 @@ class Settings:
         return Guard(
             issuer=self.issuer,
             audience=self.audience,
+            profile=self.profile,
             algorithms=self.algorithms,
             leeway=self.leeway,
             metadata_url=self.metadata_url,
@@ -128,6 +138,25 @@ def load_settings(environ: Mapping[str, str] | None = None, *, overrides: Mappin
     if faults:
         raise SettingsError(faults)
     return _settings(loaded)
+
+
+def guard_of(environ: Mapping[str, str] | None, on_event: Tell) -> Guard:
+    """Return the guard of an API of somebody else's, by the settings in `environ` (by default of this process).
+
+    Unlike the notes service, such an API has to say which it is: a default would let in tokens that are meant for another.
+
+    Raises:
+        SettingsError: with every fault at once.
+    """
+    given = os.environ if environ is None else environ
+    nameless = () if given.get(f"{PREFIX}AUDIENCE") else (f"{PREFIX}AUDIENCE: is needed: this API's resource identifier",)
+    try:
+        settings = load_settings(given)
+    except SettingsError as error:
+        raise SettingsError((*nameless, *error.faults)) from error
+    if nameless:
+        raise SettingsError(nameless)
+    return settings.guard(on_event)
 
 
 def is_colour_unwanted(environ: Mapping[str, str] | None = None) -> bool:

@@ -30,6 +30,7 @@ class TrustedIssuers(Mapping[str, TrustedIssuer]):
         self._by_name: Final = {issuer.policy.issuer: issuer for issuer in issuers}
         self.first: Final = issuers[0]
         self.only: Final = issuers[0] if len(issuers) == 1 else None
+        self._profiles = tuple(issuer.policy.profile for issuer in issuers)
         self._remembered_tokens = remembered_tokens
         self._of_token: dict[bytes, TrustedIssuer] = {}
         self._was_ready = False
@@ -53,7 +54,7 @@ class TrustedIssuers(Mapping[str, TrustedIssuer]):
         remembered = self._of_token.get(digest)
         if remembered is not None:
             return remembered
-        named = peek_issuer(compact).text
+        named = peek_issuer(compact, self._profiles).text
         issuer = self._by_name.get(named)
         if issuer is None:
             ours = ", ".join(repr(name) for name in list(self._by_name)[:_SHOWN])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from starlette.middleware import Middleware
@@ -19,7 +19,7 @@ from resource_server.adapters import asgi
 from resource_server.bearer import find_token
 from resource_server.principal import Principal
 from resource_server.verifier.errors import TokenRefused
-from resource_server.verifier.scopes import Requirement, names
+from resource_server.verifier.scopes import Requirement
 
 if TYPE_CHECKING:
     from resource_server.guard import Guard
@@ -38,33 +38,14 @@ def middleware(guard: Guard, *, public: Collection[str] = ()) -> Middleware:
     return Middleware(asgi.GuardMiddleware, guard=guard, public=public)
 
 
-def requires(
-    guard: Guard,
-    *scopes: str,
-    any_scope: str | Iterable[str] | None = None,
-    role: str | Iterable[str] | None = None,
-    any_role: str | Iterable[str] | None = None,
-    permission: str | Iterable[str] | None = None,
-    any_permission: str | Iterable[str] | None = None,
-    person: bool = False,
-) -> Decorator:
+def requires(guard: Guard, requirement: Requirement) -> Decorator:
     """Return a decorator that runs an endpoint only for callers that meet the requirement.
 
     With nothing named, any good token passes.
 
     Raises:
-        ValueError: a name is empty or malformed, or an `any_` is an empty list.
         TypeError: the decorated function takes no `Request`.
     """
-    requirement = Requirement(
-        scopes=names(scopes),
-        any_scope=None if any_scope is None else names(any_scope),
-        roles=names(role),
-        any_role=None if any_role is None else names(any_role),
-        permissions=names(permission),
-        any_permission=None if any_permission is None else names(any_permission),
-        person=person,
-    )
 
     def decorate(endpoint: Endpoint, /) -> Endpoint:
         decorated = _asynchronous if inspect.iscoroutinefunction(endpoint) else _synchronous
@@ -80,7 +61,7 @@ def _asynchronous(endpoint: Any, guard: Guard, requirement: Requirement) -> Any:
         request = _find_request(args, kwargs)
         try:
             who = asgi.find_principal(request.scope, guard) or await asgi.authenticate(request.scope, guard)
-            requirement.check(who.token)
+            guard.check(who, requirement)
         except TokenRefused as refusal:
             return _response(request, refusal, guard)
         return await endpoint(*args, **kwargs)
@@ -94,7 +75,7 @@ def _synchronous(endpoint: Any, guard: Guard, requirement: Requirement) -> Any:
         request = _find_request(args, kwargs)
         try:
             who = asgi.find_principal(request.scope, guard) or _authenticate(request, guard)
-            requirement.check(who.token)
+            guard.check(who, requirement)
         except TokenRefused as refusal:
             return _response(request, refusal, guard)
         return endpoint(*args, **kwargs)

@@ -135,7 +135,9 @@ ROWS: Final = (
     Row("binding", frozenset({"bound_token"}), None, _quiet, _some("no `cnf`, for it came as a plain bearer token")),
     Row(
         "permission",
-        frozenset({"insufficient_scope", "missing_role", "missing_permission", "person_required"}),
+        frozenset(
+            {"insufficient_scope", "missing_role", "missing_permission", "person_required", "insufficient_user_authentication"}
+        ),
         None,
         lambda sight: sight.text("scope"),
         _some("what the route asks for"),

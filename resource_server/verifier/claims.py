@@ -54,7 +54,8 @@ def check_claims(claims: FrozenObject, policy: Policy, now: int) -> None:
     Source: RFC 9068 section 4, RFC 7519 section 4.1, RFC 8725 sections 3.8 to 3.12.
     """
     try:
-        subject, client_id, token_id = claims["sub"], claims["client_id"], claims["jti"]
+        subject, client_id = claims["sub"], claims["client_id"]
+        token_id = claims["jti"] if policy.profile.needs_token_id else claims.get("jti", "none")
         issuer, audience, expires_at, issued_at = claims["iss"], claims["aud"], claims["exp"], claims["iat"]
     except KeyError as missing:
         raise MissingClaim(f"no claim {missing}, expected all of {', '.join(names.REQUIRED)}") from missing

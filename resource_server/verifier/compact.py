@@ -52,14 +52,20 @@ def split(compact: bytes) -> UnverifiedToken:
         raise MalformedToken(f"signature: {error}") from error
 
 
-def parse_header(segment: bytes) -> Header:
+def parse_header(
+    segment: bytes, types: frozenset[str] = jose.ACCESS_TOKEN_TYPES, ignored: frozenset[str] = frozenset()
+) -> Header:
     """Return what an acceptable header says.
+
+    Args:
+        types: `typ` values that are taken, in lower case; the empty text stands for none at all.
+        ignored: members that would be refused, and are passed over.
 
     Raises:
         MalformedToken: not canonical base64url of one strict JSON object, or `kid` is not a string of sane length, or `cty` no string.
         ForbiddenHeader: `jwk`, `jku`, `x5c`, `x5u`, `crit`, `b64`, `zip` and their like.
         AlgorithmNotAllowed: `alg` is not a string.
-        WrongType: `typ` is not `at+jwt` or `application/at+jwt`, in any case.
+        WrongType: `typ` is none of `types` (`at+jwt` or `application/at+jwt`), in any case.
 
     Source: RFC 9068 section 4, RFC 8725 sections 3.1, 3.10 and 3.11.
     """
@@ -67,14 +73,14 @@ def parse_header(segment: bytes) -> Header:
         members = strict_json.parse_object(base64url.decode(segment))
     except ValueError as error:
         raise MalformedToken(f"header: {error}") from error
-    forbidden = jose.FORBIDDEN_HEADER_MEMBERS & members.keys()
+    forbidden = (jose.FORBIDDEN_HEADER_MEMBERS & members.keys()) - ignored
     if forbidden:
         raise ForbiddenHeader(f"header members {', '.join(sorted(forbidden))}, expected none of these")
     algorithm = members.get("alg")
     if type(algorithm) is not str:
         raise AlgorithmNotAllowed("`alg` is missing or no string")
     kind = members.get("typ")
-    if type(kind) is not str or kind.lower() not in jose.ACCESS_TOKEN_TYPES:
+    if (type(kind) is not str and "typ" in members) or (kind or "").lower() not in types:
         raise WrongType(f"got typ {kind!r}, expected {jose.ACCESS_TOKEN_TYPE!r}; an ID token is no access token")
     if type(members.get("cty", "")) is not str:
         # A member that RFC 7515 section 4.1 gives a type; another reader refuses it, so the two would not agree.

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from shared import scope as scope_string
-from shared.errors import INSUFFICIENT_SCOPE, INVALID_REQUEST, INVALID_TOKEN
+from shared.errors import INSUFFICIENT_SCOPE, INSUFFICIENT_USER_AUTHENTICATION, INVALID_REQUEST, INVALID_TOKEN
 
 
 class TokenRefused(Exception):
@@ -29,6 +29,8 @@ class TokenRefused(Exception):
         super().__init__(self.reason)
         self.hint = hint
         self.scope: str | None = None
+        self.acr_values: str | None = None
+        self.max_age: int | None = None
         self.retry_after: int | None = None
         self.resource_metadata: str | None = None
 
@@ -43,6 +45,8 @@ class TokenRefused(Exception):
                 ("error", self.error),
                 ("error_description", self.description if self.error else None),
                 ("scope", self.scope),
+                ("acr_values", self.acr_values),
+                ("max_age", None if self.max_age is None else str(self.max_age)),
                 ("resource_metadata", self.resource_metadata),
             )
             if value is not None
@@ -233,6 +237,19 @@ class PersonRequired(TokenRefused):
     status = 403
     error = INSUFFICIENT_SCOPE
     description = "This request is for people, not for clients acting on their own."
+
+
+class InsufficientUserAuthentication(TokenRefused):
+    """The token is good, and its owner signed in too long ago or too weakly for this request (RFC 9470 section 3)."""
+
+    reason = "insufficient_user_authentication"
+    error = INSUFFICIENT_USER_AUTHENTICATION
+    description = "This request needs a fresher or stronger sign-in."
+
+    def __init__(self, acr: Iterable[str] = (), max_age: int | None = None, hint: str | None = None) -> None:
+        super().__init__(hint)
+        self.acr_values = " ".join(acr) or None
+        self.max_age = max_age
 
 
 class KeysUnavailable(TokenRefused):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from resource_server.verifier.profile import HOUR, RFC9068, Profile
 from shared import jose
 
 # keys.md's L and A_cap as seen by a reader of this file: twice the clock error that any machine may have, and one hour.
 MAX_LEEWAY: Final = 60
-MAX_LIFETIME: Final = 3600
+MAX_LIFETIME: Final = HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Policy:
     algorithms: frozenset[str] = frozenset({jose.RS256})
     leeway: int = MAX_LEEWAY
     max_lifetime: int = MAX_LIFETIME
+    profile: Profile = RFC9068
 
     def __post_init__(self) -> None:
         if not self.issuer:
@@ -35,5 +37,5 @@ class Policy:
             raise ValueError(f"algorithms must be one or more of {', '.join(sorted(jose.ALGORITHMS))}")
         if not 0 <= self.leeway <= MAX_LEEWAY:
             raise ValueError(f"leeway must be from 0 to {MAX_LEEWAY} seconds: a larger one keeps dead tokens alive")
-        if not 0 < self.max_lifetime <= MAX_LIFETIME:
-            raise ValueError(f"max_lifetime must be from 1 to {MAX_LIFETIME} seconds")
+        if not 0 < self.max_lifetime <= self.profile.max_lifetime:
+            raise ValueError(f"max_lifetime must be from 1 to {self.profile.max_lifetime} seconds (profile {self.profile.name})")

@@ -1,12 +1,22 @@
-"""What a route asks of a verified token beyond being good: scopes, roles, permissions, a person."""
+"""What a route asks of a verified token beyond being good: scopes, roles, permissions, a person, a fresh or strong sign-in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
+from typing import TypedDict, Unpack
 
-from resource_server.verifier.errors import InsufficientScope, MissingPermission, MissingRole, PersonRequired, TokenRefused
+from resource_server.verifier.errors import (
+    InsufficientScope,
+    InsufficientUserAuthentication,
+    MissingPermission,
+    MissingRole,
+    PersonRequired,
+    TokenRefused,
+)
 from resource_server.verifier.token import VerifiedToken
+from shared import claims as names_of_claims
 from shared import scope as scope_string
 
 
@@ -15,10 +25,11 @@ class Requirement:
     """A conjunction: every `scopes`, `roles` and `permissions`, and at least one of each `any_` set that is given.
 
     An `any_` set is None where nothing is asked; an empty one would be a rule that nobody wrote, and is an error. `person` refuses
-    tokens that a client got for itself.
+    tokens that a client got for itself. `acr` lists classes of sign-in of which one is needed, the preferred first, and `max_age` is
+    how many seconds ago it may have been (RFC 9470).
 
     Raises:
-        ValueError: an empty name, an empty `any_` set, or a scope that no token can hold.
+        ValueError: an empty name, an empty `any_` set, a scope that no token can hold, or a `max_age` below zero.
     """
 
     scopes: frozenset[str] = frozenset()
@@ -28,6 +39,8 @@ class Requirement:
     permissions: frozenset[str] = frozenset()
     any_permission: frozenset[str] | None = None
     person: bool = False
+    acr: tuple[str, ...] = ()
+    max_age: int | None = None
 
     def __post_init__(self) -> None:
         for alternatives in (self.any_scope, self.any_role, self.any_permission):
@@ -38,12 +51,20 @@ class Requirement:
         named = self.roles | (self.any_role or frozenset()) | self.permissions | (self.any_permission or frozenset())
         if "" in named:
             raise ValueError("a role or permission has no name")
+        if not all(acr and acr.isprintable() and " " not in acr for acr in self.acr):
+            raise ValueError("an `acr` is one word")
+        if self.max_age is not None and self.max_age < 0:
+            raise ValueError("max_age is a number of seconds, from 0")
 
-    def check(self, token: VerifiedToken) -> None:
+    def check(self, token: VerifiedToken, now: float = inf) -> None:
         """Refuse a token that does not meet the requirement.
+
+        Args:
+            now: seconds since the epoch, less the leeway. Only `max_age` is judged by it; where it is not told, no sign-in is fresh.
 
         Raises:
             InsufficientScope: with the scope that a client must ask for.
+            InsufficientUserAuthentication: with what the next sign-in must be like.
             MissingRole, MissingPermission, PersonRequired: nothing the client could ask for would help.
         """
         _check_scopes(token, self.scopes, self.any_scope)
@@ -53,6 +74,42 @@ class Requirement:
             _check_names(MissingRole, token.roles, self.roles, self.any_role)
         if self.permissions or self.any_permission is not None:
             _check_names(MissingPermission, token.entitlements, self.permissions, self.any_permission)
+        if self.acr or self.max_age is not None:
+            _check_sign_in(token, self.acr, self.max_age, now)
+
+
+class Rules(TypedDict, total=False):
+    """What may be asked besides scopes; each name or list of names as in `Requirement`."""
+
+    any_scope: str | Iterable[str] | None
+    role: str | Iterable[str] | None
+    any_role: str | Iterable[str] | None
+    permission: str | Iterable[str] | None
+    any_permission: str | Iterable[str] | None
+    person: bool
+    acr: str | Iterable[str] | None
+    max_age: int | None
+
+
+def requirement(*scopes: str, **rules: Unpack[Rules]) -> Requirement:
+    """Return what these words ask for.
+
+    Raises:
+        ValueError: a name is empty or malformed, or an `any_` is an empty list.
+    """
+    any_scope, any_role, any_permission = rules.get("any_scope"), rules.get("any_role"), rules.get("any_permission")
+    acr = rules.get("acr") or ()
+    return Requirement(
+        scopes=names(scopes),
+        any_scope=None if any_scope is None else names(any_scope),
+        roles=names(rules.get("role")),
+        any_role=None if any_role is None else names(any_role),
+        permissions=names(rules.get("permission")),
+        any_permission=None if any_permission is None else names(any_permission),
+        person=rules.get("person", False),
+        acr=(acr,) if isinstance(acr, str) else tuple(acr),
+        max_age=rules.get("max_age"),
+    )
 
 
 def require_scopes(token: VerifiedToken, *scopes: str) -> None:
@@ -115,3 +172,11 @@ def _check_names(
     if not every <= held or (alternatives is not None and alternatives.isdisjoint(held)):
         needed = sorted(every) or f"one of {sorted(alternatives or ())}"
         raise refusal(f"has {sorted(held)}, needs {needed}")
+
+
+def _check_sign_in(token: VerifiedToken, acr: tuple[str, ...], max_age: int | None, now: float) -> None:
+    held, auth_time = token.claims.get(names_of_claims.ACR), token.claims.get(names_of_claims.AUTH_TIME)
+    if acr and held not in acr:
+        raise InsufficientUserAuthentication(acr, max_age, f"has acr {held!r}, needs one of {list(acr)}")
+    if max_age is not None and (auth_time is None or now - auth_time > max_age):
+        raise InsufficientUserAuthentication(acr, max_age, f"signed in at {auth_time!r}, at most {max_age} s ago is needed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from resource_server.verifier.profile import Profile
 from resource_server.verifier.strict_json import FrozenObject
 from shared import claims as names
 
@@ -18,6 +19,9 @@ class VerifiedToken:
     """
 
     claims: FrozenObject
+    # The claims under the names of RFC 9068: the same object, unless the issuer has names of its own.
+    read: FrozenObject
+    profile: Profile
     key_id: str
     scopes: frozenset[str]
     valid_from: int
@@ -29,43 +33,47 @@ class VerifiedToken:
     @property
     def subject(self) -> str:
         """`sub`: the person, or the client itself where nobody signed in."""
-        subject: str = self.claims[names.SUBJECT]
+        subject: str = self.read[names.SUBJECT]
         return subject
 
     @property
     def client_id(self) -> str:
         """The client that the token was issued to."""
-        client_id: str = self.claims[names.CLIENT_ID]
+        client_id: str = self.read[names.CLIENT_ID]
         return client_id
 
     @property
     def roles(self) -> frozenset[str]:
         """`roles`, or the empty set."""
-        return frozenset(self.claims.get(names.ROLES, ()))
+        return frozenset(self.read.get(names.ROLES, ()))
 
     @property
     def groups(self) -> frozenset[str]:
         """`groups`, or the empty set."""
-        return frozenset(self.claims.get(names.GROUPS, ()))
+        return frozenset(self.read.get(names.GROUPS, ()))
 
     @property
     def entitlements(self) -> frozenset[str]:
         """`entitlements`, or the empty set."""
-        return frozenset(self.claims.get(names.ENTITLEMENTS, ()))
+        return frozenset(self.read.get(names.ENTITLEMENTS, ()))
 
     @property
     def is_person(self) -> bool:
         """Whether somebody other than the client itself stands behind the token (RFC 9068 sections 2.2 and 5)."""
-        return self.subject != self.client_id
+        return self.subject != self.client_id and self.profile.is_person(self.claims)
 
 
 _set: Final = object.__setattr__  # the dataclass is frozen for everybody else
 
 
-def seal(claims: FrozenObject, key_id: str, scopes: frozenset[str], valid_from: int) -> VerifiedToken:
+def seal(
+    claims: FrozenObject, read: FrozenObject, profile: Profile, key_id: str, scopes: frozenset[str], valid_from: int
+) -> VerifiedToken:
     """Return the proof that these claims were verified. For `verify()` alone; an architecture test looks for other callers."""
     token: VerifiedToken = object.__new__(VerifiedToken)
     _set(token, "claims", claims)
+    _set(token, "read", read)
+    _set(token, "profile", profile)
     _set(token, "key_id", key_id)
     _set(token, "scopes", scopes)
     _set(token, "valid_from", valid_from)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from resource_server.verifier import compact as compact_form
@@ -9,6 +10,7 @@ from resource_server.verifier.claims import check_claims, read_scopes
 from resource_server.verifier.errors import AlgorithmNotAllowed, MalformedToken, MissingClaim, WrongIssuer
 from resource_server.verifier.key_set import KeySet
 from resource_server.verifier.policy import Policy
+from resource_server.verifier.profile import RFC9068, Profile
 from resource_server.verifier.signature import check_signature
 from resource_server.verifier.strict_json import parse_object
 from resource_server.verifier.token import VerifiedToken, seal
@@ -46,12 +48,14 @@ def verify(compact: bytes, key_set: KeySet, policy: Policy, now: int) -> Verifie
         claims = parse_object(base64url.decode(payload))
     except ValueError as error:
         raise MalformedToken(f"payload: {error}") from error
-    # 5. The claims.
-    check_claims(claims, policy, now)
-    valid_from = claims["iat"]
-    if "nbf" in claims and claims["nbf"] > valid_from:
-        valid_from = claims["nbf"]
-    return seal(claims, key.key_id, read_scopes(claims["scope"]) if "scope" in claims else frozenset(), valid_from)
+    # 5. The claims, under the names of RFC 9068.
+    profile = policy.profile
+    read = claims if profile is RFC9068 else profile.read(claims, policy.audiences)
+    check_claims(read, policy, now)
+    valid_from = read["iat"]
+    if "nbf" in read and read["nbf"] > valid_from:
+        valid_from = read["nbf"]
+    return seal(claims, read, profile, key.key_id, read_scopes(read["scope"]) if "scope" in read else frozenset(), valid_from)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +65,18 @@ class UnverifiedIssuer:
     text: str
 
 
-def peek_issuer(compact: bytes) -> UnverifiedIssuer:
-    """Return the `iss` of a token whose form and header are acceptable; nothing is verified.
+def peek_issuer(compact: bytes, profiles: Iterable[Profile] = (RFC9068,)) -> UnverifiedIssuer:
+    """Return the `iss` of a token whose form and header are acceptable in one of the profiles; nothing is verified.
 
     Raises:
         TokenRefused: what no key could make good.
     """
     header, payload, _, _ = compact_form.split(compact)
-    compact_form.parse_header(header)
+    compact_form.parse_header(
+        header,
+        frozenset().union(*(profile.token_types for profile in profiles)),
+        frozenset().union(*(profile.ignored_headers for profile in profiles)),
+    )
     try:
         issuer = parse_object(base64url.decode(payload)).get("iss")
     except ValueError as error:
@@ -88,7 +96,7 @@ def find_key_id(compact: bytes, policy: Policy) -> str:
 
 
 def _checked_header(segment: bytes, policy: Policy) -> compact_form.Header:
-    header = compact_form.parse_header(segment)
+    header = compact_form.parse_header(segment, policy.profile.token_types, policy.profile.ignored_headers)
     if header.algorithm not in policy.algorithms:
         allowed = ", ".join(sorted(policy.algorithms))
         raise AlgorithmNotAllowed(f"got alg {header.algorithm!r}, allowed: {allowed} (setting: algorithms)")

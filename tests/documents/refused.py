@@ -94,6 +94,7 @@ PRODUCED: Final[dict[str, Produce]] = {
     "missing_role": with_token("/role"),
     "missing_permission": with_token("/permission"),
     "person_required": with_token("/person", sub="app"),
+    "insufficient_user_authentication": with_token("/fresh", acr="pwd", auth_time=NOW - 7200),
     "keys_unavailable": dark,
 }
 
@@ -122,6 +123,7 @@ def _app(guard: Guard) -> Any:
         "/role": guard.requires(role="admin"),
         "/permission": guard.requires(permission="notes:purge"),
         "/person": guard.requires(person=True),
+        "/fresh": guard.requires(acr="mfa", max_age=3600),
     }
     return guard.wrap(Starlette(routes=[Route(path, needed(endpoint)) for path, needed in needs.items()]))
 

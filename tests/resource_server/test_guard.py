@@ -13,6 +13,7 @@ from resource_server import Guard, TokenRefused
 from resource_server.guard import _as_bytes
 from resource_server.jwks.clock import boot_seconds
 from resource_server.verifier import errors
+from shared.settings import SettingsError
 from tests.resource_server.support import (
     AUDIENCE,
     ISSUER,
@@ -314,3 +315,29 @@ def test_events_go_to_the_log_unless_told_otherwise(issuer: IssuerServer, caplog
 def test_the_size_is_judged_before_anything_is_computed() -> None:
     with pytest.raises(errors.TokenTooLarge):
         _as_bytes("a" * 8193)
+
+
+# From the environment.
+
+
+def test_a_guard_may_be_made_from_the_environment() -> None:
+    guard = Guard.from_env(
+        {
+            "RESOURCE_SERVER_ISSUER": ISSUER,
+            "RESOURCE_SERVER_AUDIENCE": AUDIENCE,
+            "RESOURCE_SERVER_PROFILE": "keycloak",
+            "RESOURCE_SERVER_LEEWAY": "30",
+        }
+    )
+
+    assert (guard.policy.issuer, guard.resource, guard.policy.leeway) == (ISSUER, AUDIENCE, 30)
+    assert guard.policy.profile.name == "keycloak"
+
+
+def test_a_guard_from_the_environment_has_to_be_told_its_audience_and_hears_of_every_fault() -> None:
+    with pytest.raises(SettingsError) as error:
+        Guard.from_env({"RESOURCE_SERVER_ISSUER": ISSUER})
+    assert "RESOURCE_SERVER_AUDIENCE" in error.value.faults[0]
+    with pytest.raises(SettingsError) as error:
+        Guard.from_env({"RESOURCE_SERVER_LEEWAY": "61", "RESOURCE_SERVER_PROFILE": "okta"})
+    assert len(error.value.faults) == 3

@@ -22,6 +22,7 @@ def faults_of(**values: str) -> tuple[str, ...]:
 
 def test_nothing_set_is_a_service_on_loopback() -> None:
     assert settings_of() == Settings(
+        profile="rfc9068",
         issuer="http://localhost:8000",
         audience="http://localhost:8001",
         host=None,

@@ -21,6 +21,7 @@ REASONS = {
     "expired": 401,
     "forbidden_header": 401,
     "insufficient_scope": 403,
+    "insufficient_user_authentication": 401,
     "invalid_request": 400,
     "issued_in_the_future": 401,
     "keys_unavailable": 503,

@@ -94,7 +94,8 @@ def _roca_like_modulus() -> int:
     product = 1
     for prime in [p for p in range(2, 702) if all(p % q for q in range(2, int(p**0.5) + 1))]:
         product *= prime
-    base = (secrets.randbits(2048 - product.bit_length()) | 1 << (2047 - product.bit_length())) * product
+    least, most = (1 << 2047) // product + 1, (1 << 2048) // product - 1  # between these, it has 2048 bits
+    base = (least + secrets.randbelow(most - least)) * product
     return (base + pow(65537, secrets.randbelow(1 << 40), product)) | 1 if base % 2 else base + pow(65537, 12345, product)
 
 

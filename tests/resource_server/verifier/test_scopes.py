@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 
-from resource_server.verifier import scopes
+from resource_server.verifier import errors, scopes
 from resource_server.verifier.errors import InsufficientScope, MissingPermission, MissingRole, PersonRequired
-from resource_server.verifier.scopes import Requirement
+from resource_server.verifier.scopes import Requirement, requirement
+from resource_server.verifier.token import VerifiedToken
 from resource_server.verifier.verify import verify
 from tests.resource_server.support import NOW, a_key_set, a_policy, a_token, claims
 
 TOKEN = verify(a_token(claims(scope="read write", roles=["editor"], entitlements=["notes:write"])), a_key_set(), a_policy(), NOW)
 CLIENT = verify(a_token(claims(sub="app", scope="read")), a_key_set(), a_policy(), NOW)
+
+
+def a_verified(**members: object) -> VerifiedToken:
+    return verify(a_token(claims(**members)), a_key_set(), a_policy(), NOW)
 
 
 def test_what_is_held_passes() -> None:
@@ -105,3 +112,37 @@ def test_a_lone_string_is_one_name() -> None:
     assert scopes.names("admin") == {"admin"}
     assert scopes.names(["a", "b"]) == {"a", "b"}
     assert scopes.names(None) == frozenset()
+
+
+# A fresher or stronger sign-in (RFC 9470).
+
+
+def test_a_sign_in_of_another_class_is_not_enough() -> None:
+    strong = requirement(acr=["phr", "mfa"])
+
+    strong.check(a_verified(acr="mfa"))
+    for held in (a_verified(acr="pwd"), a_verified(), a_verified(acr="mf")):
+        with pytest.raises(errors.InsufficientUserAuthentication) as refused:
+            strong.check(held)
+        assert refused.value.challenge is not None
+        assert 'error="insufficient_user_authentication"' in refused.value.challenge
+        assert 'acr_values="phr mfa"' in refused.value.challenge
+        assert refused.value.status == 401
+
+
+def test_an_old_sign_in_is_not_enough() -> None:
+    fresh = requirement(max_age=300)
+
+    fresh.check(a_verified(auth_time=NOW - 300), NOW)
+    for held, now in ((a_verified(auth_time=NOW - 301), NOW), (a_verified(), NOW), (a_verified(auth_time=NOW), inf)):
+        with pytest.raises(errors.InsufficientUserAuthentication) as refused:
+            fresh.check(held, now)
+        assert 'max_age="300"' in (refused.value.challenge or "")
+    with pytest.raises(errors.InsufficientUserAuthentication):
+        fresh.check(a_verified(auth_time=NOW))  # where the time is not told, the check cannot run
+
+
+@pytest.mark.parametrize("wrong", [{"max_age": -1}, {"acr": "a b"}, {"acr": [""]}, {"acr": ["a\n"]}])
+def test_a_sign_in_that_cannot_be_asked_for_is_an_error(wrong: dict) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        requirement(**wrong)
