@@ -44,6 +44,7 @@ NOUNS: Final = (
     Noun("key", "auth_server.cli.key", "signing keys: list, rotate, burn, ..."),
     Noun("restore", "auth_server.cli.restore", "after the database was restored from a backup: finish"),
     Noun("token", "auth_server.cli.token", "look into a token, or end it"),
+    Noun("audit", "auth_server.cli.audit", "the audit log: tail, verify, export"),
     Noun("session", "auth_server.cli.session", "sign-in sessions: list, revoke"),
 )
 

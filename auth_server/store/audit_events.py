@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Final
 
-from sqlalchemy import Column, Connection, Index, Table, Text, desc, func, insert, select, text
+from sqlalchemy import Column, ColumnElement, Connection, Index, Table, Text, desc, func, insert, select, text
 
 from auth_server.store.schema import METADATA, Digest, Milliseconds, Number
 
@@ -86,6 +86,45 @@ def link(head: ChainHead, body: str) -> ChainHead:
     return ChainHead(seq, hashlib.sha256(seq.to_bytes(8, "big") + head.hash + body.encode("utf-8")).digest())
 
 
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One event as it stands in the log: its number, its canonical text, and the hash that chains it."""
+
+    seq: int
+    at: int
+    body: str
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which events are wanted; None for any. `name` may end in a dot, for a family of names. `since_ms` is inclusive."""
+
+    name: str | None = None
+    sub: str | None = None
+    client_id: str | None = None
+    since_ms: int | None = None
+
+
+EVERYTHING: Final = AuditFilter()
+_ENTRY: Final = (AUDIT_EVENT.c.seq, AUDIT_EVENT.c.at, AUDIT_EVENT.c.body, AUDIT_EVENT.c.hash)
+
+
+def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
+    columns = AUDIT_EVENT.c
+    found: list[ColumnElement[bool]] = []
+    if wanted.name is not None:
+        is_family = wanted.name.endswith(".")
+        found.append(columns.name.startswith(wanted.name, autoescape=True) if is_family else columns.name == wanted.name)
+    if wanted.sub is not None:
+        found.append(columns.sub == wanted.sub)
+    if wanted.client_id is not None:
+        found.append(columns.client_id == wanted.client_id)
+    if wanted.since_ms is not None:
+        found.append(columns.at >= wanted.since_ms)
+    return found
+
+
 class AuditEvents:
     """The audit log within one transaction."""
 
@@ -135,6 +174,21 @@ class AuditEvents:
             select(AUDIT_EVENT.c.seq, AUDIT_EVENT.c.body).where(AUDIT_EVENT.c.seq > seq).order_by(AUDIT_EVENT.c.seq).limit(limit)
         )
         return [(row.seq, row.body) for row in self._connection.execute(query)]
+
+    def after(self, seq: int, limit: int, wanted: AuditFilter = EVERYTHING) -> list[AuditEntry]:
+        """Return up to `limit` events after number `seq`, oldest first."""
+        query = select(*_ENTRY).where(AUDIT_EVENT.c.seq > seq, *_conditions(wanted)).order_by(AUDIT_EVENT.c.seq).limit(limit)
+        return [AuditEntry(row.seq, row.at, row.body, bytes(row.hash)) for row in self._connection.execute(query)]
+
+    def newest(self, limit: int, wanted: AuditFilter = EVERYTHING) -> list[AuditEntry]:
+        """Return the `limit` newest events, oldest first."""
+        query = select(*_ENTRY).where(*_conditions(wanted)).order_by(desc(AUDIT_EVENT.c.seq)).limit(limit)
+        return [AuditEntry(row.seq, row.at, row.body, bytes(row.hash)) for row in self._connection.execute(query)][::-1]
+
+    def hash_at(self, seq: int) -> bytes | None:
+        """Return the hash of one event; None when there is none of that number."""
+        found = self._connection.execute(select(AUDIT_EVENT.c.hash).where(AUDIT_EVENT.c.seq == seq)).scalar()
+        return None if found is None else bytes(found)
 
     def of_keys(self, since_ms: int = 0) -> list[str]:
         """Return the canonical texts of the events about signing keys (`key.…`) since a time, oldest first."""
