@@ -11,6 +11,8 @@ _TO_CLASSIC: Final = bytes.maketrans(b"-_+/=", b"+/***")
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _PADDING: Final = (b"", b"", b"==", b"=")
 
+_decode: Final = binascii.a2b_base64
+
 # The last character of a partial group carries unused bits; only spellings whose unused bits are zero are canonical.
 _ENDS_OF_TWO: Final = frozenset(b"AQgw")
 _ENDS_OF_THREE: Final = frozenset(b"AEIMQUYcgkosw048")
@@ -33,8 +35,10 @@ def decode(text: bytes) -> bytes:
     Source: RFC 7515 section 2, RFC 4648 sections 3.2, 3.3 and 3.5.
     """
     remainder = len(text) & 3
+    if not remainder:
+        return _decode(text.translate(_TO_CLASSIC), strict_mode=True)
     if remainder == 1:
         raise ValueError("impossible base64url length")
-    if (remainder == 2 and text[-1] not in _ENDS_OF_TWO) or (remainder == 3 and text[-1] not in _ENDS_OF_THREE):
+    if text[-1] not in (_ENDS_OF_TWO if remainder == 2 else _ENDS_OF_THREE):
         raise ValueError("unused bits of the last base64url character are not zero")
-    return binascii.a2b_base64(text.translate(_TO_CLASSIC) + _PADDING[remainder], strict_mode=True)
+    return _decode(text.translate(_TO_CLASSIC) + _PADDING[remainder], strict_mode=True)

@@ -63,19 +63,25 @@ class VerifiedToken:
         return self.subject != self.client_id and self.profile.is_person(self.claims)
 
 
-_set: Final = object.__setattr__  # the dataclass is frozen for everybody else
+# The dataclass is frozen for everybody else. Its slots' own setters, since they take half the time of `object.__setattr__`.
+_new: Final = object.__new__
+_SETTERS: Final = tuple(
+    VerifiedToken.__dict__[name].__set__
+    for name in ("claims", "read", "profile", "key_id", "scopes", "valid_from", "expires_at")
+)
+_set_claims, _set_read, _set_profile, _set_key_id, _set_scopes, _set_valid_from, _set_expires_at = _SETTERS
 
 
 def seal(
     claims: FrozenObject, read: FrozenObject, profile: Profile, key_id: str, scopes: frozenset[str], valid_from: int
 ) -> VerifiedToken:
     """Return the proof that these claims were verified. For `verify()` alone; an architecture test looks for other callers."""
-    token: VerifiedToken = object.__new__(VerifiedToken)
-    _set(token, "claims", claims)
-    _set(token, "read", read)
-    _set(token, "profile", profile)
-    _set(token, "key_id", key_id)
-    _set(token, "scopes", scopes)
-    _set(token, "valid_from", valid_from)
-    _set(token, "expires_at", claims[names.EXPIRES_AT])
+    token: VerifiedToken = _new(VerifiedToken)
+    _set_claims(token, claims)
+    _set_read(token, read)
+    _set_profile(token, profile)
+    _set_key_id(token, key_id)
+    _set_scopes(token, scopes)
+    _set_valid_from(token, valid_from)
+    _set_expires_at(token, claims[names.EXPIRES_AT])
     return token
