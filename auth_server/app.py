@@ -20,7 +20,9 @@ from auth_server.services import Services
 from auth_server.telemetry.logging import REQUEST_ID, tell_request
 from auth_server.web.cookies import CookieJar
 from auth_server.web.door import OUTCOME, Door
-from auth_server.web.request import FACTS, Receive, Request, Scope, Send
+from auth_server.web.error_pages import Failure, Kind, error_page, takes_pages
+from auth_server.web.page_kit import PageKit
+from auth_server.web.request import FACTS, IS_PAGE, Receive, Request, Scope, Send
 from auth_server.web.request_facts import RequestFacts, client_address, parse_networks, request_id
 from auth_server.web.responses import Headers, Response, json_response
 
@@ -43,13 +45,15 @@ class Application:
         # The router alone: Starlette's own last net would answer before ours. And it must not redirect to a path with or without a
         # slash: the address would come from the Host header, and a 307 repeats the body, with the client's secret in it.
         routes = [Route(door.path, door) for door in served]
-        self._app = Router(routes, redirect_slashes=False, default=_NotFound(), lifespan=self._lifespan)
+        self._app = Router(routes, redirect_slashes=False, default=_NotFound(services.page_kit), lifespan=self._lifespan)
         # A path without parameters needs no walk over every regular expression before its own.
         self._fixed = {door.path: door for door in served if "{" not in door.path}
         self._paths = frozenset(door.path for door in served)
         self._trusted = parse_networks(services.settings.trusted_proxies)
         self._device_cookie = CookieJar(services.settings.issuer.startswith("https:")).name(DEVICE_COOKIE)
         self._headers = _security_headers(is_https=services.settings.issuer.startswith("https:"))
+        # A page has a policy of its own; two would both hold.
+        self._page_headers = tuple(header for header in self._headers if header[0] != b"content-security-policy")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -60,13 +64,13 @@ class Application:
         facts = scope[FACTS] = self._facts(scope, receive)
         REQUEST_ID.set(facts.request_id)
         status = 0
-        extra = ((b"x-request-id", facts.request_id.encode("ascii")), *self._headers)
+        named = (b"x-request-id", facts.request_id.encode("ascii"))
 
         async def send_with_headers(message: MutableMapping[str, Any]) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *extra]
+                message["headers"] = [*message["headers"], named, *(self._page_headers if IS_PAGE in scope else self._headers)]
             await send(message)
 
         try:
@@ -75,7 +79,7 @@ class Application:
             _LOG.error("unexpected", exc_info=error)
             scope[OUTCOME] = ("server_error", type(error).__name__)
             if status == 0:
-                await _send(send_with_headers, _SERVER_ERROR)
+                await _send(send_with_headers, self._failed(Request(scope, receive)))
         seconds = time.perf_counter() - began
         path = scope["path"]
         self._services.metrics.count_request(path if path in self._paths else "other", status, seconds)
@@ -96,6 +100,15 @@ class Application:
         scope[FACTS] = facts
         return RequestFacts(address, facts.request_id, Request(scope, receive).cookie(self._device_cookie))
 
+    def _failed(self, request: Request) -> Response:
+        if not takes_pages(request, otherwise=False):
+            return _SERVER_ERROR
+        try:
+            return error_page(self._services.page_kit, request, Failure(Kind.SERVER, 500, "server_error"))
+        except Exception as error:  # what failed may be what shows pages
+            _LOG.error("unexpected", exc_info=error)
+            return _SERVER_ERROR
+
     def _shared_management(self) -> tuple[Door, ...]:
         return management_doors(self._services) if self._services.settings.management_port is None else ()
 
@@ -115,10 +128,16 @@ class Application:
 
 
 class _NotFound:
+    def __init__(self, kit: PageKit) -> None:
+        self._kit = kit
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope[OUTCOME] = ("not_found", None)
-            await _send(send, _NOT_FOUND)
+            request = Request(scope, receive)
+            is_page = takes_pages(request, otherwise=False)
+            page = error_page(self._kit, request, Failure(Kind.NOT_FOUND, 404, "not_found")) if is_page else _NOT_FOUND
+            await _send(send, page)
 
 
 _NOT_FOUND: Final = json_response({"error": "not_found", "error_description": "there is nothing here"}, status=404)

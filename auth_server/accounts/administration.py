@@ -5,8 +5,10 @@ What ends access ends all of it in one transaction: sessions, tokens that are ou
 
 from __future__ import annotations
 
+from auth_server.accounts.letters import Kind, Letters
 from auth_server.accounts.names import fold, key_at_sign_in
 from auth_server.accounts.passwords import Passwords
+from auth_server.accounts.tickets import void_on_password_change
 from auth_server.audit.events import EventName
 from auth_server.audit.log import record
 from auth_server.rate_limits.guesses import GuessLimits
@@ -24,8 +26,9 @@ class UnknownAccount(LookupError):
 class Administration:
     """Looks after accounts, for operators and for their owners."""
 
-    def __init__(self, *, store: Store, passwords: Passwords, limits: GuessLimits, feed: Feed) -> None:
+    def __init__(self, *, store: Store, passwords: Passwords, limits: GuessLimits, feed: Feed, letters: Letters) -> None:
         self._store = store
+        self._letters = letters
         self._passwords = passwords
         self._limits = limits
         self._feed = feed
@@ -90,7 +93,50 @@ class Administration:
         account = await self._store.read(lambda tx: _found(tx, sub))
         await self._passwords.refuse_weak(password, names=(account.username, account.email), may_be_weak=may_be_weak)
         digest = await self._passwords.hash(password)
-        await self._store.run(lambda tx: self._set_password(tx, sub, digest, actor, facts, keep_sid))
+
+        def work(tx: Transaction) -> None:
+            self.hold(tx, sub)
+            self.put_password_in_place(tx, sub, digest, actor=actor, facts=facts, keep_sid=keep_sid)
+
+        await self._store.run(work)
+
+    def hold(self, tx: Transaction, sub: str) -> Account:
+        """Hold an account whose password is to change, in the caller's transaction; its failed guesses are forgotten.
+
+        Raises:
+            UnknownAccount: there is none.
+        """
+        # Counters before the account, as at sign-in: two units that lock in different orders would wait for each other.
+        self._limits.forgive(tx, sub)
+        account = tx.accounts.lock(sub)
+        if account is None:
+            raise UnknownAccount(sub)
+        return account
+
+    def put_password_in_place(
+        self,
+        tx: Transaction,
+        sub: str,
+        digest: str,
+        *,
+        actor: str | None = None,
+        facts: RequestFacts | None = None,
+        keep_sid: str | None = None,
+    ) -> None:
+        """Give an account that the caller holds (`hold`) another password; end what ends with the old one, and write to its owner.
+
+        Raises:
+            UnknownAccount: there is none.
+        """
+        account = _found(tx, sub)
+        tx.credentials.set_digest(sub, digest)
+        ended = tx.sessions.end_all(sub, "password_changed", keep_sid=keep_sid)
+        tx.refresh_tokens.revoke_of_subject(sub, "password_changed", keep_sid=keep_sid)
+        # One entry for the person instead of one for each session: it also ends tokens that belong to no session.
+        self._feed.revoke_subject(tx, sub)
+        void_on_password_change(tx, sub)
+        self._letters.notify(tx, Kind.PASSWORD_CHANGED, account, facts=facts)
+        record(tx, EventName.PASSWORD_CHANGED, facts=facts, actor=actor, sub=sub, detail={"sessions_ended": len(ended)})
 
     async def unlock(self, sub: str, *, actor: str = "operator") -> bool:
         """Forget failed guesses, so that the next attempt is not slowed down; False when there were none.
@@ -118,20 +164,6 @@ class Administration:
             return False
         record(tx, EventName.ACCOUNT_ENABLED, actor=actor, sub=sub)
         return True
-
-    def _set_password(
-        self, tx: Transaction, sub: str, digest: str, actor: str | None, facts: RequestFacts | None, keep_sid: str | None
-    ) -> None:
-        # Counters before the account, as at sign-in: two units that lock in different orders would wait for each other.
-        self._limits.forgive(tx, sub)
-        if tx.accounts.lock(sub) is None:
-            raise UnknownAccount(sub)
-        tx.credentials.set_digest(sub, digest)
-        ended = tx.sessions.end_all(sub, "password_changed", keep_sid=keep_sid)
-        tx.refresh_tokens.revoke_of_subject(sub, "password_changed", keep_sid=keep_sid)
-        # One entry for the person instead of one for each session: it also ends tokens that belong to no session.
-        self._feed.revoke_subject(tx, sub)
-        record(tx, EventName.PASSWORD_CHANGED, facts=facts, actor=actor, sub=sub, detail={"sessions_ended": len(ended)})
 
     def _unlock(self, tx: Transaction, sub: str, actor: str) -> bool:
         had_failures = self._limits.forgive(tx, sub)

@@ -2,7 +2,7 @@
 
 A mail address that somebody typed is a claim. It never identifies anybody before it is verified, so signing up with an address that
 belongs to another account works like any other sign-up, at the same cost, and the caller learns nothing. The owner of the address
-learns of it: by a mail that an audit event asks for (`email.already_registered`), like the mail that verifies a free one
+is told: by a letter, and an audit event (`email.already_registered`), like the mail that verifies a free one
 (`email.verification_wanted`).
 """
 
@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from auth_server.accounts.names import Name, parse_email, parse_username
+from auth_server.accounts.names import Name, parse_username
 from auth_server.accounts.passwords import Passwords
+from auth_server.accounts.verification import Verification, email_name
 from auth_server.audit.events import EventName
 from auth_server.audit.log import record
+from auth_server.languages.catalogue import DEFAULT
 from auth_server.protocol.errors import ApiError
 from auth_server.store.accounts import Account, NewAccount
 from auth_server.store.store import Store
@@ -53,13 +55,32 @@ class Registration:
         ValueError: there is no such mode.
     """
 
-    def __init__(self, *, store: Store, passwords: Passwords, mode: str) -> None:
+    def __init__(self, *, store: Store, passwords: Passwords, mode: str, verification: Verification) -> None:
         self._store = store
         self._passwords = passwords
         self._mode = RegistrationMode(mode)
+        self._verification = verification
 
-    async def register(self, *, username: str, email: str, password: str, facts: RequestFacts) -> Account:
-        """Make the account of somebody who signs up.
+    @property
+    def mode(self) -> RegistrationMode:
+        """Who may sign up."""
+        return self._mode
+
+    async def register(
+        self,
+        *,
+        username: str,
+        email: str,
+        password: str,
+        facts: RequestFacts,
+        language: str = DEFAULT,
+        interaction: str | None = None,
+    ) -> Account:
+        """Make the account of somebody who signs up, and write to the address they gave.
+
+        Args:
+            language: of the letter.
+            interaction: the authorization request that goes on once the address is verified.
 
         Raises:
             ApiError: 403 `registration_closed`, 422 `invalid_username`, `invalid_email` or `weak_password` with reasons,
@@ -68,12 +89,12 @@ class Registration:
         """
         if self._mode is not RegistrationMode.OPEN:
             raise ApiError(403, "registration_closed", "Signing up is not open here.")
-        new = _new_account(_username(username), _email(email), verified=False)
+        new = _new_account(_username(username), email_name(email), verified=False)
         # A name that is taken is told anyway; told now, it costs no hash.
         if await self._with_name(new.username_key) is not None:
             raise _username_taken()
         digest = await self._digest(new, password, may_be_weak=False)
-        account = await self._store.run(lambda tx: _sign_up(tx, new, digest, facts))
+        account = await self._store.run(lambda tx: self._sign_up(tx, new, digest, facts, language, interaction))
         if account is None:
             raise _username_taken()
         return account
@@ -100,12 +121,27 @@ class Registration:
                 another account), 503 `overloaded`.
             StoreUnavailable: the database did not answer.
         """
-        new = _new_account(_username(username), None if email is None else _email(email), verified=email_verified)
+        new = _new_account(_username(username), None if email is None else email_name(email), verified=email_verified)
         existing = await self._with_name(new.username_key)
         if existing is not None:
             return Created(existing, is_new=False)
         digest = None if password is None else await self._digest(new, password, may_be_weak=may_be_weak)
         return await self._store.run(lambda tx: _create(tx, new, digest, roles, actor))
+
+    def _sign_up(
+        self, tx: Transaction, new: NewAccount, digest: str, facts: RequestFacts, language: str, interaction: str | None
+    ) -> Account | None:
+        account = tx.accounts.create(new)
+        if account is None:
+            return None
+        tx.credentials.set_digest(new.sub, digest)
+        record(tx, EventName.ACCOUNT_REGISTERED, facts=facts, sub=new.sub)
+        # The same look-ups, rows and events in either case: what it costs does not tell whether the address has an owner.
+        owner = tx.accounts.find_by_verified_email(new.email_key or "")
+        name = EventName.EMAIL_VERIFICATION_WANTED if owner is None else EventName.EMAIL_ALREADY_REGISTERED
+        record(tx, name, facts=facts, sub=new.sub if owner is None else owner.sub)
+        self._verification.ask(tx, account, owner=owner, language=language, interaction=interaction)
+        return account
 
     async def _with_name(self, username_key: str) -> Account | None:
         return await self._store.read(lambda tx: tx.accounts.find_by_username(username_key))
@@ -122,13 +158,6 @@ def _username(text: str) -> Name:
         raise ApiError(422, "invalid_username", "This user name cannot be used.", reasons=(f"A user name {error}.",)) from error
 
 
-def _email(text: str) -> Name:
-    try:
-        return parse_email(text)
-    except ValueError as error:
-        raise ApiError(422, "invalid_email", "This mail address cannot be used.", reasons=(f"This {error}.",)) from error
-
-
 def _username_taken() -> ApiError:
     return ApiError(409, "username_taken", "Somebody has this user name already.")
 
@@ -142,19 +171,6 @@ def _new_account(username: Name, email: Name | None, *, verified: bool) -> NewAc
         email_key=email.key if email else None,
         email_verified=verified and email is not None,
     )
-
-
-def _sign_up(tx: Transaction, new: NewAccount, digest: str, facts: RequestFacts) -> Account | None:
-    account = tx.accounts.create(new)
-    if account is None:
-        return None
-    tx.credentials.set_digest(new.sub, digest)
-    record(tx, EventName.ACCOUNT_REGISTERED, facts=facts, sub=new.sub)
-    # One look-up and one more event in either case: what it costs does not tell whether the address has an owner.
-    owner = tx.accounts.find_by_verified_email(new.email_key or "")
-    name = EventName.EMAIL_VERIFICATION_WANTED if owner is None else EventName.EMAIL_ALREADY_REGISTERED
-    record(tx, name, facts=facts, sub=new.sub if owner is None else owner.sub)
-    return account
 
 
 def _create(tx: Transaction, new: NewAccount, digest: str | None, roles: tuple[str, ...], actor: str) -> Created:

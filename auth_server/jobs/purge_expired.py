@@ -50,6 +50,8 @@ def all_purges(refresh_policy: RefreshPolicy) -> dict[str, Purge]:
         "logout requests": lambda tx, limit: tx.logouts.purge(limit),
         "device codes": lambda tx, limit: tx.device_codes.forget(limit),
         "assertions": lambda tx, limit: tx.assertions.forget(limit),
+        "tickets": lambda tx, limit: tx.tickets.forget(limit),
+        "email changes": lambda tx, limit: tx.email_changes.forget(limit),
         "attempts": lambda tx, limit: tx.attempts.forget(limit),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from auth_server.jobs.contract import Job
+from auth_server.jobs.deliver_mail import DeliverMail
 from auth_server.jobs.follow import FollowClock, FollowDirectory, FollowSecrets
 from auth_server.jobs.purge_expired import PurgeExpired, all_purges
 from auth_server.jobs.rotate_keys import RotateKeys
@@ -17,5 +18,6 @@ def all_jobs(services: Services) -> list[Job]:
         FollowDirectory(services.freshness),
         FollowClock(services.store),
         FollowSecrets(services.load_secrets),
+        DeliverMail(store=services.store, writer=services.correspondence.writer, mailer=services.correspondence.mailer),
         PurgeExpired(store=services.store, purges=all_purges(services.refresh_policy)),
     ]

@@ -17,6 +17,7 @@ from auth_server.store.transaction import Transaction
 
 REFRESH_MAC: Final = "refresh-mac"
 KNOWN_DEVICE: Final = "known-device"
+PAGES: Final = "pages"
 
 SECRET_BYTES: Final = 32
 # An id takes one byte of a refresh token.

@@ -21,7 +21,7 @@ from auth_server.keys.keyring import Keyring
 from auth_server.keys.restore import Restore
 from auth_server.keys.rewrap import Rewrap
 from auth_server.keys.rings import Rings
-from auth_server.keys.server_secrets import KNOWN_DEVICE, REFRESH_MAC, ServerSecrets
+from auth_server.keys.server_secrets import KNOWN_DEVICE, PAGES, REFRESH_MAC, ServerSecrets
 from auth_server.outbound.fetch import Outbound
 from auth_server.protocol.directory import Directory
 from auth_server.protocol.errors import KeyUnavailable
@@ -30,6 +30,7 @@ from auth_server.rate_limits.guesses import GuessLimits
 from auth_server.resources.service import Resources
 from auth_server.revocation.feed import Feed
 from auth_server.roles.service import Roles
+from auth_server.services.correspondence import Correspondence
 from auth_server.services.other_grants import OtherGrants
 from auth_server.sessions.service import Sessions
 from auth_server.settings import Settings
@@ -38,6 +39,7 @@ from auth_server.store.store import Store
 from auth_server.telemetry.metrics import Metrics
 from auth_server.tokens.families import Families, MacKeys
 from auth_server.tokens.issuer import TokenIssuer
+from auth_server.web.page_kit import PageKit
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -76,6 +78,8 @@ class Services:
     metrics: Metrics
     outbound: Outbound
     other_grants: OtherGrants
+    correspondence: Correspondence
+    page_kit: PageKit
 
     async def directory(self) -> Directory:
         """Return resources and roles; no database when both are remembered and fresh.
@@ -115,6 +119,9 @@ class Services:
         self.mac_keys.replace(mac.current_id, mac.values)
         device = await self.server_secrets.load(KNOWN_DEVICE)
         self.guess_limits.use_key(device.current)
+        pages = await self.server_secrets.load(PAGES)
+        self.correspondence.use_key(pages.current)
+        self.page_kit.csrf.use_key(pages.current)
 
     def close(self) -> None:
         """Let go of threads, keys and connections."""

@@ -27,6 +27,8 @@ def find_faults(settings: Settings) -> list[str]:
         faults.append(f"{PREFIX}REFRESH_RETRY_GRACE must be 0 (strict) or at least {PREFIX}REFRESH_QUIET_WINDOW")
     if settings.management_port is not None and settings.workers > 1:
         faults.append(f"{PREFIX}MANAGEMENT_PORT needs {PREFIX}WORKERS=1: run more containers instead of more workers")
+    if settings.demo and not settings.is_loopback:
+        faults.append(f"{PREFIX}DEMO is for an issuer on this machine itself")
     return faults
 
 

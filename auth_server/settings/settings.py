@@ -48,6 +48,14 @@ class Settings:
     dynamic_registration: str
     registration_unused_after: float
     client_id_metadata: bool
+    smtp_url: str
+    mail_from: str
+    brand_name: str
+    brand_color: str
+    brand_logo: Path | None
+    terms_url: str | None
+    privacy_url: str | None
+    demo: bool
     log_level: str
     warnings: tuple[str, ...]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -52,6 +53,42 @@ def _origins(value: str) -> tuple[str, ...]:
         if f"{urlsplit(origin).scheme}://{urlsplit(origin).netloc}" != origin or origin != origin.lower():
             raise ValueError("must be origins: scheme://host or scheme://host:port, in lower case, with no path")
     return named
+
+
+def _mail_url(value: str) -> str:
+    parts = urlsplit(value)
+    to_server = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.path in ("", "/") and not parts.fragment
+    if value != "console:" and not re.fullmatch(r"file:///[^?#]+", value) and not to_server:
+        raise ValueError("must be console:, file:///FOLDER, smtp://HOST:PORT or smtps://HOST:PORT")
+    _ = parts.port  # raises ValueError for a port that is no port
+    if parts.query and (parts.scheme, parts.query) != ("smtp", "tls=never"):
+        raise ValueError("may have one option alone: ?tls=never, with smtp://")
+    return value
+
+
+def _sender(value: str) -> str:
+    if not re.fullmatch(r"([^<>@\"\x00-\x1f]+ )?<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+", value):
+        raise ValueError("must be a mail address, or a name and a mail address in angle brackets")
+    return value
+
+
+def _brand_name(value: str) -> str:
+    if not value.isprintable() or not 1 <= len(value) <= 40:
+        raise ValueError("must be 1 to 40 printable characters")
+    return value
+
+
+def _colour(value: str) -> str:
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+        raise ValueError("must be a colour such as #0a7f5a")
+    return value.lower()
+
+
+def _link(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme != "https" or not parts.hostname or not value.isascii() or not value.isprintable():
+        raise ValueError("must be an https:// URL")
+    return value
 
 
 _seconds = read.seconds
@@ -169,6 +206,29 @@ TABLE: Final = (
         read.boolean,
         False,
         "whether a client may be known by the https URL of a document about itself (client ID metadata documents)",
+    ),
+    Setting(
+        "SMTP_URL",
+        _mail_url,
+        None,
+        "how mail is sent: `smtp://USER:PASSWORD@HOST:587`, `smtps://…:465`, `file:///FOLDER`, or `console:`",
+        secret=True,
+        default_text="`console:`, printed on standard output",
+    ),
+    Setting(
+        "MAIL_FROM",
+        _sender,
+        None,
+        "sender of mail: an address, or a name and an address in angle brackets",
+        default_text="the brand's name, no-reply at the issuer's host",
+    ),
+    Setting("BRAND_NAME", _brand_name, "Sealwright", "what the pages and the letters call this service"),
+    Setting("BRAND_COLOR", _colour, "#3451d1", "the accent of the pages, as `#rrggbb`; what is needed for contrast is computed"),
+    Setting("BRAND_LOGO", Path, None, "image shown on the pages in the place of the name: .svg, .png or .webp, at most 12 KiB"),
+    Setting("TERMS_URL", _link, None, "terms of use, linked where accounts are created"),
+    Setting("PRIVACY_URL", _link, None, "privacy notice, linked where accounts are created"),
+    Setting(
+        "DEMO", read.boolean, False, "put a banner on every page that says not to use real passwords; loopback issuers alone"
     ),
     Setting(
         "LOG_LEVEL", read.choice("debug", "info", "warning", "error"), "info", "least level of the log lines on standard output"

@@ -74,6 +74,11 @@ _ENABLE: Final = (
     .where(ACCOUNT.c.sub == bindparam("key"), ACCOUNT.c.disabled_at.is_not(None))
     .values(disabled_at=None, disabled_reason=None)
 )
+_SET_VERIFIED_EMAIL: Final = (
+    update(ACCOUNT)
+    .where(ACCOUNT.c.sub == bindparam("key"))
+    .values(email=bindparam("shown"), email_key=bindparam("folded"), email_verified=true())
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,12 @@ class Accounts:
     def enable(self, sub: str) -> bool:
         """Enable a disabled account; False when there is none or it was not disabled."""
         return self._connection.execute(_ENABLE, {"key": sub}).rowcount == 1
+
+    def set_verified_email(self, sub: str, email: str, email_key: str) -> None:
+        """Give an account an address that was proved to be its own. The caller holds the account and knows that the address is nobody
+        else's; if it became somebody's at this very moment, the unit fails as a whole.
+        """
+        self._connection.execute(_SET_VERIFIED_EMAIL, {"key": sub, "shown": email, "folded": email_key})
 
 
 def _account_or_none(row: Row[Any] | None) -> Account | None:

@@ -19,9 +19,11 @@ from auth_server.store.consents import Consents
 from auth_server.store.credentials import Credentials
 from auth_server.store.device_codes import DeviceCodes
 from auth_server.store.directory import Directory
+from auth_server.store.email_changes import EmailChanges
 from auth_server.store.interactions import Interactions
 from auth_server.store.key_incidents import KeyIncidents
 from auth_server.store.logouts import Logouts
+from auth_server.store.outbox import Outbox
 from auth_server.store.pairwise_subjects import PairwiseSubjects
 from auth_server.store.pushed_requests import PushedRequests
 from auth_server.store.refresh_tokens import RefreshTokens
@@ -32,6 +34,7 @@ from auth_server.store.schema import now_ms
 from auth_server.store.server_secrets import ServerSecrets
 from auth_server.store.sessions import Sessions
 from auth_server.store.signing_keys import SigningKeys
+from auth_server.store.tickets import Tickets
 from shared.revocation import RevocationEntry
 
 
@@ -184,3 +187,18 @@ class Transaction:
     def pushed_requests(self) -> PushedRequests:
         """Pushed authorization requests."""
         return PushedRequests(self._connection)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """Mail that is to be sent."""
+        return Outbox(self._connection)
+
+    @cached_property
+    def tickets(self) -> Tickets:
+        """What links in mails stand for."""
+        return Tickets(self._connection)
+
+    @cached_property
+    def email_changes(self) -> EmailChanges:
+        """Changes of mail addresses under way."""
+        return EmailChanges(self._connection)

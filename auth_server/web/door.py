@@ -48,18 +48,27 @@ class Door(ABC):
             InternalError: 503, told to nobody but the log.
         """
 
+    def refuse(self, request: Request, error: OAuthError | ApiError | InternalError) -> Response:
+        """Spell a refusal."""
+        if isinstance(error, OAuthError):
+            return oauth_error(error)
+        return api_error(error) if isinstance(error, ApiError) else unavailable()
+
+    def refuse_method(self, request: Request, allowed: bytes) -> Response:
+        """Answer a request whose method is none of ours; `allowed` lists ours."""
+        refusal = {"error": "method_not_allowed", "error_description": f"use {allowed.decode()}"}
+        return json_response(refusal, status=405, headers=((b"allow", allowed), *NO_STORE), outcome="method_not_allowed")
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         request = Request(scope, receive)
         try:
             response = await self._answer(request)
-        except OAuthError as error:
-            response = oauth_error(error)
-        except ApiError as error:
-            response = api_error(error)
         except InternalError as error:
             _LOG.error("unavailable", extra={"fields": {"error": str(error), "path": self.path}}, exc_info=error.__cause__)
-            response = unavailable()
+            response = self.refuse(request, error)
+        except (OAuthError, ApiError) as error:
+            response = self.refuse(request, error)
         except ClientGone:
             scope[OUTCOME] = ("client_gone", None)
             return
@@ -82,8 +91,7 @@ class Door(ABC):
         allowed = ", ".join(self.methods).encode("ascii")
         if request.method == "OPTIONS" and (self.cors is Cors.ANYBODY or self.own_pages is not None):
             return Response(204, headers=_preflight(allowed))
-        refusal = {"error": "method_not_allowed", "error_description": f"use {allowed.decode()}"}
-        return json_response(refusal, status=405, headers=((b"allow", allowed), *NO_STORE), outcome="method_not_allowed")
+        return self.refuse_method(request, allowed)
 
 
 def _preflight(allowed: bytes) -> Headers:

@@ -18,6 +18,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 FACTS: Final = "sealwright.facts"
 # Set by the HTTP server when the body arrived whole, which most do before anybody asks for them: then nobody has to be timed.
 BODY_IS_WHOLE: Final = "sealwright.body_is_whole"
+IS_PAGE: Final = "sealwright.page"
 BODY_SECONDS: Final = 10
 FORM_BYTES: Final = 64 * 1024
 JSON_BYTES: Final = 16 * 1024
@@ -76,6 +77,34 @@ class Request:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
+    @property
+    def path(self) -> str:
+        """Return the path asked for, without the query."""
+        path: str = self._scope["path"]
+        return path
+
+    def answer_is_page(self) -> None:
+        """Say that the answer brings the headers of a page, so that none is there twice."""
+        self._scope[IS_PAGE] = True
+
+    def parameters(self) -> Form:
+        """Read the parameters of the address.
+
+        Raises:
+            InvalidRequest: not well-formed.
+        """
+        return Form.parse(self.query)
+
+    async def page_form(self, most: int = FORM_BYTES) -> Form:
+        """Read the body of a form of our own pages; what the page is about stands in its address.
+
+        Raises:
+            InvalidRequest: another content type, or not a well-formed form.
+            RequestTooLarge: over `most` bytes, counted as they arrive.
+        """
+        self._refuse_other_than_form()
+        return Form.parse(await self._body(most))
+
     async def form(self, most: int = FORM_BYTES) -> Form:
         """Read the form-encoded body of an OAuth endpoint.
 
@@ -83,9 +112,7 @@ class Request:
             InvalidRequest: another content type, parameters in the address as well, or not a well-formed form.
             RequestTooLarge: over `most` bytes, counted as they arrive.
         """
-        media_type = (self.header(b"content-type") or b"").partition(b";")[0].strip().lower()
-        if media_type != FORM_MEDIA_TYPE.encode("ascii"):
-            raise InvalidRequest(f"the content type must be {FORM_MEDIA_TYPE}")
+        self._refuse_other_than_form()
         if self.query:
             # A parameter in the address ends in logs and histories (RFC 6750 section 5.3, RFC 9700 section 4.3.2).
             raise InvalidRequest("parameters belong in the body, not in the address")
@@ -116,6 +143,11 @@ class Request:
         if says_nothing and self.header(b"content-length") in (None, b"0"):
             return {}
         return await self.json()
+
+    def _refuse_other_than_form(self) -> None:
+        media_type = (self.header(b"content-type") or b"").partition(b";")[0].strip().lower()
+        if media_type != FORM_MEDIA_TYPE.encode("ascii"):
+            raise InvalidRequest(f"the content type must be {FORM_MEDIA_TYPE}")
 
     async def _body(self, most: int) -> bytes:
         length = self.header(b"content-length")

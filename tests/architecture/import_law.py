@@ -28,7 +28,7 @@ FLOORS: Final[dict[str, int]] = {
         4: "keys rate_limits outbound",
         3: "audit revocation migrations",
         2: "store web",
-        1: "protocol settings clock mail telemetry",
+        1: "protocol settings clock mail telemetry languages",
     }.items()
     for room in rooms.split()
 }
@@ -61,6 +61,8 @@ DOORS: Final[dict[str, tuple[str, ...]]] = {
     "pkcs11": ("auth_server/keys/pkcs11_binding.py",),
     "boto3": ("auth_server/keys/custodians/aws_kms.py",),
     "botocore": ("auth_server/keys/custodians/aws_kms.py",),
+    "jinja2": ("auth_server/web/templating.py",),
+    "markupsafe": ("auth_server/web/templating.py",),
     "argon2": ("auth_server/accounts/passwords.py",),
     "zxcvbn": ("auth_server/accounts/passwords.py",),
 }
@@ -123,6 +125,7 @@ LAZY_IMPORTERS: Final = (
     "auth_server/__main__.py",
     "auth_server/keys/custodians/aws_kms.py",
     "auth_server/keys/pkcs11_binding.py",
+    "auth_server/web/templating.py",
     "resource_server/cli/",
     "resource_server/guard.py",
     "resource_server/adapters/",

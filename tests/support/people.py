@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from auth_server.accounts.administration import Administration
+from auth_server.accounts.letters import Letters
 from auth_server.accounts.login import Login, SignedIn
 from auth_server.accounts.password_pool import PasswordPool
 from auth_server.accounts.passwords import Argon2Cost, Passwords
+from auth_server.accounts.recovery import Recovery
 from auth_server.accounts.registration import Registration
+from auth_server.accounts.tickets import Tickets
+from auth_server.accounts.verification import Verification
 from auth_server.protocol.errors import ApiError
 from auth_server.rate_limits.guesses import GuessLimits, GuessPolicy
+from auth_server.rate_limits.letters import LetterLimits
 from auth_server.revocation.feed import Feed
 from auth_server.roles.service import Roles
 from auth_server.sessions.service import Sessions
@@ -28,6 +33,7 @@ CHEAP: Final = Argon2Cost(memory_kib=8, passes=1, lanes=1)
 PASSWORD: Final = "wonderland rabbit hole 42"
 WRONG: Final = "looking glass and chess 43"
 DEVICE_KEY: Final = b"a secret of the server, 32 bytes"
+TICKET_KEY: Final = b"another secret of the server, 32 bytes long"
 DAY: Final = 86_400
 
 
@@ -61,6 +67,9 @@ class People:
     roles: Roles
     registration: Registration
     administration: Administration
+    verification: Verification
+    recovery: Recovery
+    tickets: Tickets
     login: Login
 
     async def alice(self, *, email_verified: bool = False, password: str | None = PASSWORD) -> Account:
@@ -114,6 +123,11 @@ def people(
     passwords = Passwords(pool, issuer="https://id.sealwright.example", cost=cost)
     limits = GuessLimits(DEVICE_KEY, policy)
     sessions = Sessions(store=store, feed=feed, idle_lifetime=session_idle, lifetime=session_lifetime)
+    tickets, letter_limits = Tickets(), LetterLimits(limits)
+    tickets.use_key(TICKET_KEY)
+    letters = Letters(tickets)
+    verification = Verification(store=store, tickets=tickets, letters=letters, limits=letter_limits)
+    administration = Administration(store=store, passwords=passwords, limits=limits, feed=feed, letters=letters)
     return People(
         store=store,
         pool=pool,
@@ -121,7 +135,18 @@ def people(
         limits=limits,
         sessions=sessions,
         roles=Roles(store=store, feed=feed),
-        registration=Registration(store=store, passwords=passwords, mode=mode),
-        administration=Administration(store=store, passwords=passwords, limits=limits, feed=feed),
+        registration=Registration(store=store, passwords=passwords, mode=mode, verification=verification),
+        administration=administration,
+        verification=verification,
+        recovery=Recovery(
+            store=store,
+            passwords=passwords,
+            tickets=tickets,
+            letters=letters,
+            limits=letter_limits,
+            feed=feed,
+            administration=administration,
+        ),
+        tickets=tickets,
         login=Login(store=store, passwords=passwords, limits=limits, sessions=sessions),
     )
