@@ -81,20 +81,26 @@ def _checked(loaded: Loaded) -> Settings:
         dynamic_registration=value["DYNAMIC_REGISTRATION"],
         registration_unused_after=value["REGISTRATION_UNUSED_AFTER"],
         client_id_metadata=value["CLIENT_ID_METADATA"],
-        smtp_url=value["SMTP_URL"] or "console:",
-        mail_from=value["MAIL_FROM"] or f"{value['BRAND_NAME']} <no-reply@{urlsplit(issuer).hostname}>",
-        brand_name=value["BRAND_NAME"],
-        brand_color=value["BRAND_COLOR"],
-        brand_logo=value["BRAND_LOGO"],
-        terms_url=value["TERMS_URL"],
-        privacy_url=value["PRIVACY_URL"],
-        demo=value["DEMO"],
+        **_pages_and_mail(value, issuer),
         log_level=value["LOG_LEVEL"],
         warnings=loaded.warnings,
     )
     if faults := find_faults(settings):
         raise SettingsError(faults)
     return settings
+
+
+def _pages_and_mail(value: Mapping[str, Any], issuer: str) -> dict[str, Any]:
+    return {
+        "smtp_url": value["SMTP_URL"] or "console:",
+        "mail_from": value["MAIL_FROM"] or f"{value['BRAND_NAME']} <no-reply@{urlsplit(issuer).hostname}>",
+        "brand_name": value["BRAND_NAME"],
+        "brand_color": value["BRAND_COLOR"],
+        "brand_logo": value["BRAND_LOGO"],
+        "terms_url": value["TERMS_URL"],
+        "privacy_url": value["PRIVACY_URL"],
+        "demo": value["DEMO"],
+    }
 
 
 def _key_policy(value: Mapping[str, Any]) -> KeyPolicy:
