@@ -20,7 +20,7 @@ from auth_server.services import Services
 from auth_server.telemetry.logging import REQUEST_ID, tell_request
 from auth_server.web.cookies import CookieJar
 from auth_server.web.door import OUTCOME, Door
-from auth_server.web.error_pages import Failure, Kind, error_page, takes_pages
+from auth_server.web.failures import Failure, Kind, error_page, takes_pages
 from auth_server.web.page_kit import PageKit
 from auth_server.web.request import FACTS, IS_PAGE, Receive, Request, Scope, Send
 from auth_server.web.request_facts import RequestFacts, client_address, parse_networks, request_id

@@ -10,7 +10,7 @@ from auth_server.protocol.form import Form
 from auth_server.web.browser import Browser
 from auth_server.web.csrf import FIELD, CsrfRefused
 from auth_server.web.door import Door
-from auth_server.web.error_pages import Failure, Kind, error_page, failure_of
+from auth_server.web.failures import Failure, Kind, error_page, failure_of
 from auth_server.web.page_kit import PageKit
 from auth_server.web.request import Receive, Request, Scope, Send
 from auth_server.web.responses import Headers, Response

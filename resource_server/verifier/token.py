@@ -66,8 +66,7 @@ class VerifiedToken:
 # The dataclass is frozen for everybody else. Its slots' own setters, since they take half the time of `object.__setattr__`.
 _new: Final = object.__new__
 _SETTERS: Final = tuple(
-    VerifiedToken.__dict__[name].__set__
-    for name in ("claims", "read", "profile", "key_id", "scopes", "valid_from", "expires_at")
+    VerifiedToken.__dict__[name].__set__ for name in ("claims", "read", "profile", "key_id", "scopes", "valid_from", "expires_at")
 )
 _set_claims, _set_read, _set_profile, _set_key_id, _set_scopes, _set_valid_from, _set_expires_at = _SETTERS
 
