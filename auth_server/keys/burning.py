@@ -23,6 +23,7 @@ from auth_server.audit.events import EventName
 from auth_server.keys.custodians.contract import Custodian
 from auth_server.keys.intents import Intent, carry_out
 from auth_server.keys.lifecycle import RotationPolicy, is_seasoned
+from auth_server.keys.published import publish
 from auth_server.keys.rollback import HOW_TO_GO_ON, RollbackWatch
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.revocation.feed import Feed
@@ -137,8 +138,6 @@ class Burning:
             KeyUnavailable: the standby that would have to sign does not open, or cannot be made; nothing was burned.
             StoreUnavailable: the database did not answer.
         """
-        if halt := await self._watch.halted():
-            raise BurnRefused(f"{halt}; {HOW_TO_GO_ON} first")
         if planned:
             await self._step_aside(kid, actor, tell)
         for _ in range(_ATTEMPTS):
@@ -149,6 +148,7 @@ class Burning:
                 await self._make_standby(sight.ring, actor, tell)
                 continue
             if await self._burn(sight, reason, actor):
+                await self._remember()
                 tell(Progress(Stage.BURNED, kid))
                 return await self._clean_up(sight, actor, tell)
         raise BurnRefused("the ring kept changing; look at it and try again")
@@ -254,18 +254,21 @@ class Burning:
         return Burned(sight.key.kid, ring.ring, was, ring.active_kid, standby, known, kept)
 
     async def _look(self, kid: str) -> _Sight:
-        def look(tx: Transaction) -> _Sight | None:
-            key = tx.signing_keys.find(kid)
-            ring = None if key is None else tx.signing_keys.view(key.ring)
-            if key is None or ring is None:
-                return None
-            # As the ring's own statement saw it, for its epoch guards what is decided here; a ring's view has no retired keys.
-            return _Sight(next((member for member in ring.keys if member.kid == kid), key), ring)
-
-        sight = await self._store.read(look)
-        if sight is None:
+        key = await self._store.read(lambda tx: tx.signing_keys.find(kid))
+        sight = await self._watch.look()
+        if sight.halted:
+            raise BurnRefused(f"{sight.halted}; {HOW_TO_GO_ON} first")
+        ring = None if key is None else sight.ring(key.ring)
+        if key is None or ring is None:
             raise BurnRefused("there is no key with this kid")
-        return sight
+        # As the ring's own statement saw it, for its epoch guards what is decided here; a ring's view has no retired keys.
+        return _Sight(next((member for member in ring.keys if member.kid == kid), key), ring)
+
+    async def _remember(self) -> None:
+        """Write the tombstone down before anybody is told that the key is dead: a restore must not bring it back to life."""
+        sight = await self._watch.look()
+        if not sight.halted:
+            await self._watch.remember(publish(sight.rings).body)
 
     async def _open(self, key: SigningKey) -> None:
         await asyncio.to_thread(self._custodian_called(key.custodian).load, key)

@@ -114,9 +114,10 @@ class Importing:
         return Imported((made.kid,), view.ring, None if view.pending is None else view.pending.kid)
 
     async def _look(self, alg: str) -> tuple[RingView, list[SigningKey]]:
-        if halt := await self._watch.halted():
-            raise ImportRefused(f"{halt}; {HOW_TO_GO_ON} first")
-        views, every = await self._store.read(lambda tx: (tx.signing_keys.views(), tx.signing_keys.every()))
+        sight = await self._watch.look()
+        if sight.halted:
+            raise ImportRefused(f"{sight.halted}; {HOW_TO_GO_ON} first")
+        views, every = sight.rings, await self._store.read(lambda tx: tx.signing_keys.every())
         if not views:
             raise ImportRefused("there are no keys here yet: run auth-server init")
         return next((view for view in views if view.alg == alg), views[0]), every

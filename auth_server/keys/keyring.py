@@ -109,8 +109,8 @@ class Keyring:
         async with self._refreshing:
             # Before the question: the view is as old as that, however long the answer took.
             asked_at = self._clock.monotonic()
-            await self._watch.halted()
-            rings, halt = await self._store.read(lambda tx: (tuple(tx.signing_keys.views()), tx.key_incidents.halt()))
+            sight = await self._watch.look()
+            rings, halt = sight.rings, sight.halt
             ours = [ring for ring in rings if ring.alg in self._algorithms]
             faults = await self._open_signers([key for ring in ours for key in (ring.active, ring.pending) if key is not None])
             published = await self._publish(rings, halt)

@@ -2,10 +2,13 @@
 
 1. The epoch rises above the time and above every epoch that was published: resource servers ignore a lower one.
 2. What was burned stays burned, also when the backup is older than the burn. The journal knows it, and so does the audit log.
-3. A key signs at once when the last key set that was published had it: first the restored active key, else its standby. Otherwise it is
-   published anew, and signs when every healthy resource server has fetched it. Only when all of them are dead is a key made.
+3. A key signs at once when every healthy resource server holds it: first the restored active key, if the last key set that was
+   published had it; else its standby, if that set had it and it was published for longer than W_pub + M. Otherwise a key is published,
+   and signs when all have fetched it: the restored one while it is not known what was published, a new one when all of them were
+   burned or had left the key set.
 4. A key that the backup does not have, and that was published last, goes on verifying for V: tokens under it are out.
-5. A key that was withdrawn since the backup is withdrawn again.
+5. A key that was withdrawn since the backup is withdrawn again, and never returns. What the journal lacks was withdrawn only if the
+   journal is newer than the backup.
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ class RestoreRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RestoredRing:
-    """Who signs in a ring now; `is_known` says whether the last key set that was published had the key."""
+    """Who signs in a ring now; `is_known` says whether every healthy resource server holds the key."""
 
     ring: str
     active_kid: str | None
@@ -92,6 +95,11 @@ class _Found:
 
     def was_published(self, kid: str) -> bool:
         return self.last is not None and kid in self.last.keys
+
+    def has_left(self, kid: str) -> bool:
+        if self.last is None or kid in self.last.keys:
+            return False
+        return self.last.epoch > max(view.epoch for view in self.views)
 
 
 class Restore:
@@ -152,12 +160,10 @@ class Restore:
         if not keys.resume_ring(view.ring, epoch=view.epoch, above=above, active=choice.kid, made=choice.made):
             raise RestoreRefused("somebody else changed the ring at the same moment; look at it and try again")
         for key in view.keys:
-            if found.was_published(key.kid):
-                continue
-            if key.kid == choice.kid or key.state is KeyState.PENDING:
-                keys.republish(key.kid)
-            elif found.last is not None:
+            if found.has_left(key.kid):
                 keys.withdraw(key.kid)
+            elif not found.was_published(key.kid) and (key.kid == choice.kid or key.state is KeyState.PENDING):
+                keys.republish(key.kid)
 
     async def _find(self) -> _Found:
         last = await self._watch.last_published()
@@ -174,21 +180,33 @@ class Restore:
     async def _choose(self, view: RingView, found: _Found) -> _Choice:
         if view.active is None:
             return _Choice(view, None, is_known=True)
-        left = [key for key in (view.active, view.pending) if key is not None and key.kid not in found.dead]
+        keys = [key for key in (view.active, view.pending) if key is not None]
+        left = [key for key in keys if key.kid not in found.dead and not found.has_left(key.kid)]
         # Those that everybody holds come first; among them the one that signed.
-        left.sort(key=lambda key: not found.was_published(key.kid))
+        left.sort(key=lambda key: not self._is_held(key, view, found))
         refusals = []
         for key in left:
             try:
-                await asyncio.to_thread(self._custodian_called(key.custodian).load, key)
+                await self._open(key)
             except KeyUnavailable as refusal:
                 refusals.append(str(refusal))
             else:
-                return _Choice(view, key.kid, found.was_published(key.kid))
+                return _Choice(view, key.kid, self._is_held(key, view, found))
         if refusals:
             raise KeyUnavailable("; ".join(refusals))
+        if view.active.custodian == self._custodian:
+            # Who cannot open what he sealed has the wrong key encryption keys: what he made would open nowhere else.
+            await self._open(view.active)
         made = await asyncio.to_thread(self._custodian_called(self._custodian).generate, view.ring, view.alg)
         return _Choice(view, made.kid, is_known=False, made=made)
+
+    def _is_held(self, key: SigningKey, view: RingView, found: _Found) -> bool:
+        """Say whether every healthy resource server holds a key: it stood in the last key set, and signed, or was there for long."""
+        is_old = key.state is KeyState.ACTIVE or key.published_at <= view.now_ms - self._unknown_ms()
+        return is_old and found.was_published(key.kid)
+
+    async def _open(self, key: SigningKey) -> None:
+        await asyncio.to_thread(self._custodian_called(key.custodian).load, key)
 
     def _unknown_ms(self) -> int:
         timings = self._policy.timings

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from auth_server.audit import log
@@ -28,6 +29,23 @@ _ALWAYS: Final = 2**62
 _LOG: Final = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The rings as of one reading, and whether anything may be done by it. Whoever goes on from a halted one hides what was lost."""
+
+    rings: tuple[RingView, ...]
+    halt: Halt | None
+
+    @property
+    def halted(self) -> str | None:
+        """Why nobody may sign or change a key by this reading; None when all is well."""
+        return None if self.halt is None else self.halt.reason
+
+    def ring(self, name: str) -> RingView | None:
+        """Return one ring; None before its first key."""
+        return next((view for view in self.rings if view.ring == name), None)
+
+
 class RollbackWatch:
     """Holds the database against the journal of this machine.
 
@@ -40,8 +58,10 @@ class RollbackWatch:
         self._journal = journal
         self._warned: str | None = None
 
-    async def halted(self) -> str | None:
-        """Return why nobody may sign now, and raise the halt if it is this process that notices; None when all is well.
+    async def look(self) -> Sight:
+        """Read the rings, and raise the halt if it is this process that notices that they are old.
+
+        What is judged is what is returned: a database that is put back between a check and a reading of its own would go unnoticed.
 
         Raises:
             StoreUnavailable: the database did not answer.
@@ -49,12 +69,10 @@ class RollbackWatch:
         # Before the question to the database: whatever the journal holds by now was in the database by then.
         published = await self.last_published()
         rings, halt = await self._store.read(_look)
-        if halt is not None and halt.reason is not None:
-            return halt.reason
-        if published is None or not _is_older(rings, published):
-            return None
+        if (halt is not None and halt.reason is not None) or published is None or not _is_older(rings, published):
+            return Sight(rings, halt)
         await self._store.run(_raise_halt)
-        return OLDER_THAN_PUBLISHED
+        return Sight(rings, Halt(OLDER_THAN_PUBLISHED, None if halt is None else halt.restored_at, None))
 
     async def last_published(self) -> Journaled | None:
         """Return what this machine published last; None when it is not known."""
@@ -81,8 +99,8 @@ class RollbackWatch:
         self._warned = fault
 
 
-def _look(tx: Transaction) -> tuple[list[RingView], Halt | None]:
-    return tx.signing_keys.views(), tx.key_incidents.halt()
+def _look(tx: Transaction) -> tuple[tuple[RingView, ...], Halt | None]:
+    return tuple(tx.signing_keys.views()), tx.key_incidents.halt()
 
 
 def _is_older(rings: Sequence[RingView], published: Journaled) -> bool:

@@ -90,7 +90,8 @@ class Rotation:
             KeyUnavailable: the custodian cannot make keys.
             StoreUnavailable: the database did not answer.
         """
-        if await self._read() is None and not await self._watch.halted():
+        sight = await self._watch.look()
+        if sight.ring(self._ring) is None and not sight.halted:
             await self._check_key_encryption_keys()
             key = await self._generate(self._alg)
             change = _Change(StepKind.CREATE_STANDBY, (key.kid,), 0)
@@ -108,7 +109,7 @@ class Rotation:
                 Or a custodian did not destroy a key that was erased.
             StoreUnavailable: the database did not answer.
         """
-        view = await self._read()
+        view = (await self._watch.look()).ring(self._ring)
         if view is not None and must_say_wanted(view, view.now_ms, self._policy):
             await self._store.run(lambda tx: tx.signing_keys.want(self._ring))
         return await self._do(due)
@@ -123,11 +124,12 @@ class Rotation:
 
     async def _do(self, due_on: Callable[[RingView, int, RotationPolicy], list[Step]]) -> list[Step]:
         done: list[Step] = []
-        # A change would raise the epoch of a database that lost commits above what was published, and so hide the loss.
-        if await self._watch.halted():
-            return done
         for _ in StepKind:
-            view = await self._read()
+            sight = await self._watch.look()
+            # A change would raise the epoch of a database that lost commits above what was published, and so hide the loss.
+            if sight.halted:
+                return done
+            view = sight.ring(self._ring)
             steps = [] if view is None else due_on(view, view.now_ms, self._policy)
             steps = [step for step in steps if step.kind not in {other.kind for other in done}]
             if view is None or not steps:
@@ -150,9 +152,10 @@ class Rotation:
             KeyUnavailable: the standby does not open.
             StoreUnavailable: the database did not answer.
         """
-        if reason := await self._watch.halted():
-            raise RotationRefused(f"{reason}; {HOW_TO_GO_ON}")
-        view = await self._read()
+        sight = await self._watch.look()
+        if sight.halted:
+            raise RotationRefused(f"{sight.halted}; {HOW_TO_GO_ON}")
+        view = sight.ring(self._ring)
         if view is None or view.pending is None:
             raise RotationRefused("there is no standby yet; the server makes one within seconds")
         standby = view.pending
@@ -164,9 +167,6 @@ class Rotation:
             raise RotationRefused("somebody else changed the ring at the same moment; look at it and try again")
         await self.tick()
         return standby.kid
-
-    async def _read(self) -> RingView | None:
-        return await self._store.read(lambda tx: tx.signing_keys.view(self._ring))
 
     async def _carry_out(self, steps: Sequence[Step], view: RingView) -> bool:
         kind = steps[0].kind

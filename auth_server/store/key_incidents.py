@@ -85,7 +85,10 @@ _WITHDRAW_STANDBY: Final = (
 )
 _WITHDRAW: Final = (
     update(SIGNING_KEY)
-    .where(_KEY.kid == bindparam("key"), _KEY.state.in_([KeyState.RETIRING.value, KeyState.IMPORTED_VERIFY_ONLY.value]))
+    .where(
+        _KEY.kid == bindparam("key"),
+        _KEY.state.in_([KeyState.PENDING.value, KeyState.RETIRING.value, KeyState.IMPORTED_VERIFY_ONLY.value]),
+    )
     .values(state=KeyState.RETIRED.value, tombstoned_at=now_ms(), **_ERASED)
 )
 _REPUBLISH: Final = update(SIGNING_KEY).where(_KEY.kid == bindparam("key")).values(published_at=now_ms())
@@ -232,7 +235,7 @@ class KeyIncidents:
             self._insert(key, KeyState.COMPROMISED, None)
 
     def withdraw(self, kid: str) -> None:
-        """Make a key RETIRED that the last key set did not have any more."""
+        """Make a key RETIRED that the last key set did not have any more; the one that signs stays."""
         self._connection.execute(_WITHDRAW, {"key": kid})
 
     def republish(self, kid: str) -> None:
