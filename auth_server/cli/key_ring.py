@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import Final
 
 from auth_server.cli.command import Answer, refused
-from auth_server.cli.key_timeline import draw, in_order, next_due, short
+from auth_server.cli.key_timeline import BLOCKS, PLAIN, Glyphs, draw, in_order, next_due, short
 from auth_server.cli.plain_text import relative, stamp, table, timestamp
 from auth_server.keys.intents import Unfinished, find_unfinished
 from auth_server.keys.lifecycle import RotationPolicy, signs_from_ms
@@ -16,7 +17,6 @@ from auth_server.keys.rotation import RotationRefused
 from auth_server.services import Services
 from auth_server.store.signing_keys import RingView, SigningKey
 
-_LEGEND: Final = "- published   = signing   | now"
 _EMERGENCY_HINT: Final = (
     "--emergency promotes it all the same; resource servers that have not fetched it yet refuse until they do"
 )
@@ -66,7 +66,14 @@ def _told_ring(view: RingView, keys: Sequence[SigningKey], policy: RotationPolic
         )
     head = f"ring {view.ring}  epoch {view.epoch}{_not_ready(view, policy)}"
     listed = table(("STATE", "KID", "PUBLISHED", "SIGNING SINCE", "DUE NEXT"), rows)
-    return f"{head}\n\n{listed}\n\n{draw(view, policy)}\n\n{_LEGEND}"
+    glyphs = _glyphs()
+    return f"{head}\n\n{listed}\n\n{draw(view, policy, glyphs)}\n\n{glyphs.legend}"
+
+
+def _glyphs() -> Glyphs:
+    """Blocks on a terminal that can show them; what goes into a file or a pipe stays plain."""
+    is_able = sys.stdout.isatty() and (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return BLOCKS if is_able else PLAIN
 
 
 def _not_ready(view: RingView, policy: RotationPolicy) -> str:

@@ -11,6 +11,7 @@ from auth_server.keys.lifecycle import RotationPolicy, signs_from_ms
 from auth_server.store.signing_keys import KeyState, RingView, SigningKey
 
 _COLUMNS: Final = 60
+_KID: Final = 11
 _ORDER: Final = (
     KeyState.PENDING,
     KeyState.ACTIVE,
@@ -19,6 +20,26 @@ _ORDER: Final = (
     KeyState.RETIRED,
     KeyState.COMPROMISED,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """What stands for each part of a key's life, and for now."""
+
+    published: str
+    signing: str
+    verifying: str
+    gone: str
+    now: str
+
+    @property
+    def legend(self) -> str:
+        """What they mean."""
+        return f"{self.published} published   {self.signing} signing   {self.verifying} verifying   {self.gone} gone   {self.now} now"
+
+
+PLAIN: Final = Glyphs(".", "=", "-", "x", "|")
+BLOCKS: Final = Glyphs("·", "█", "░", "×", "│")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,56 +83,64 @@ def next_due(key: SigningKey, view: RingView, policy: RotationPolicy) -> Due | N
     return None
 
 
-def draw(view: RingView, policy: RotationPolicy) -> str:
-    """Return the published keys against time: `-` published, `=` signing, `|` now; at most 100 columns wide."""
+def draw(view: RingView, policy: RotationPolicy, glyphs: Glyphs = PLAIN) -> str:
+    """Return the life of each key against time, what is past and what is due; at most 100 columns wide."""
     # A burned key is not published any more.
     spans = [(key, _span(key, view, policy)) for key in in_order(view.keys) if key.state is not KeyState.COMPROMISED]
     first = min((span.published for _, span in spans), default=view.now_ms)
     last = max((span.withdrawn for _, span in spans), default=view.now_ms)
     scale = max(last - first, 1) / (_COLUMNS - 1)
     now_column = round((view.now_ms - first) / scale)
-    lines = [f"{key.state.value.ljust(9)} {short(key.kid)}  {_bar(span, first, scale, now_column)}" for key, span in spans]
+    width = max((len(key.state.value) for key, _ in spans), default=0)
+    lines = [
+        f"{key.state.value.ljust(width)}  {short(key.kid)}  {_bar(span, first, scale, now_column, glyphs)}" for key, span in spans
+    ]
     left, right = duration((view.now_ms - first) / 1000), duration((last - view.now_ms) / 1000)
     # The label of now stands under its bar; the one before it is left out where there is no room for it.
     before = f"{left} ago" if len(f"{left} ago") < now_column else ""
     axis = f"{before.ljust(now_column)}now ".ljust(_COLUMNS - len(right) - 3)
-    return "\n".join([*lines, f"{' ' * 23}{axis}in {right}"])
+    return "\n".join([*lines, f"{' ' * (width + _KID + 4)}{axis}in {right}"])
 
 
 def short(kid: str) -> str:
     """Return the beginning of a kid: enough to tell the keys of a ring apart."""
-    return kid[:11]
+    return kid[:_KID]
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
+    """When a key is published, signs, stops to sign and is withdrawn; one that never signs only verifies."""
+
     published: int
-    signs: int | None
-    stops: int | None
+    signs: int
+    stops: int
     withdrawn: int
 
 
 def _span(key: SigningKey, view: RingView, policy: RotationPolicy) -> _Span:
     hand_over = max(hand_over_ms(view, policy) or view.now_ms, view.now_ms)
+    signs = key.published_at if key.activated_at is None else key.activated_at
     if key.state is KeyState.PENDING:
         stops = hand_over + policy.rotation_period_ms
         return _Span(key.published_at, hand_over, stops, stops + policy.retire_after_ms)
     if key.state is KeyState.ACTIVE:
-        return _Span(key.published_at, key.activated_at, hand_over, hand_over + policy.retire_after_ms)
+        return _Span(key.published_at, signs, hand_over, hand_over + policy.retire_after_ms)
     if key.state is KeyState.RETIRING and key.retired_at is not None:
-        return _Span(key.published_at, key.activated_at, key.retired_at, key.retired_at + policy.retire_after_ms)
-    return _Span(key.published_at, None, None, key.not_after or view.now_ms)
+        return _Span(key.published_at, signs, key.retired_at, key.retired_at + policy.retire_after_ms)
+    return _Span(key.published_at, key.published_at, key.published_at, key.not_after or view.now_ms)
 
 
-def _bar(span: _Span, first: int, scale: float, now_column: int) -> str:
-    def column(at: int) -> int:
-        return round((at - first) / scale)
-
+def _bar(span: _Span, first: int, scale: float, now_column: int, glyphs: Glyphs) -> str:
+    published, signs, stops, withdrawn = (
+        round((at - first) / scale) for at in (span.published, span.signs, span.stops, span.withdrawn)
+    )
     bar = [" "] * _COLUMNS
-    for place in range(column(span.published), column(span.withdrawn) + 1):
-        bar[place] = "-"
-    if span.signs is not None and span.stops is not None:
-        for place in range(column(span.signs), column(span.stops)):
-            bar[place] = "="
-    bar[now_column] = "|"
+    for begins, ends, glyph in (
+        (published, signs, glyphs.published),
+        (signs, stops, glyphs.signing),
+        (stops, withdrawn, glyphs.verifying),
+    ):
+        bar[begins:ends] = glyph * (ends - begins)
+    bar[withdrawn] = glyphs.gone
+    bar[now_column] = glyphs.now
     return "".join(bar).rstrip()

@@ -86,6 +86,23 @@ def test_the_first_key_of_a_further_ring_signs_after_n_and_is_drawn_so() -> None
     assert line.index("=") > line.index("|")
 
 
+def test_each_part_of_a_life_is_drawn_in_its_place() -> None:
+    """Published, signing, verifying, gone: what is past and what is due, on one scale."""
+    policy = RotationPolicy(KeyPolicy(retire_after=DAY_MS / 1000), rotation_period=2 * DAY_MS / 1000)
+    retiring = _key(KeyState.RETIRING, "r", published=NOW_MS - 4 * DAY_MS, activated=NOW_MS - 3 * DAY_MS, retired=NOW_MS - DAY_MS)
+    active = _key(KeyState.ACTIVE, "a", published=NOW_MS - 3 * DAY_MS, activated=NOW_MS - DAY_MS)
+    standby = _key(KeyState.PENDING, "p", published=NOW_MS - DAY_MS)
+
+    drawn = draw(_ring(retiring, active, standby), policy)
+
+    assert drawn.splitlines() == [
+        "pending   ppppppppppp                        ........|......===============-------x",
+        "active    aaaaaaaaaaa         ...............========|======-------x",
+        "retiring  rrrrrrrrrrr  .......===============--------|",
+        "                       4 days ago                    now                  in 4 days",
+    ]
+
+
 def test_a_retiring_key_is_withdrawn_after_v() -> None:
     retiring = _key(KeyState.RETIRING, "r", published=0, activated=0, retired=NOW_MS - DAY_MS // 2)
 
