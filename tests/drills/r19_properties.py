@@ -12,8 +12,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.drills.site import CannotRun
 from tests.drills.tally import Tally
-from tests.properties.key_world.machine import Databases, lent, machine_on, sqlite_databases
-from tests.support.clock import FakeClock
+from tests.properties.key_world.databases import KeyDatabase, on_postgres, on_sqlite
+from tests.properties.key_world.machine import machine_on
 from tests.support.databases import PostgresCluster, SqliteTemplate, find_postgres
 
 RUNS, STEPS = 100, 50
@@ -30,20 +30,22 @@ def run(*, full: bool) -> Tally:
     folder = Path(tempfile.mkdtemp(prefix="drill-"))
     cluster = PostgresCluster(binaries)
     try:
-        _hold(tally, "SQLite", sqlite_databases(SqliteTemplate(folder)), full)
-        _hold(tally, "PostgreSQL", lambda: lent(cluster.database(FakeClock())), full)
+        with on_sqlite(SqliteTemplate(folder)) as home:
+            _hold(tally, "SQLite", home, full)
+        with on_postgres(cluster) as home:
+            _hold(tally, "PostgreSQL", home, full)
     finally:
         cluster.stop()
         shutil.rmtree(folder)
     return tally
 
 
-def _hold(tally: Tally, kind: str, databases: Databases, full: bool) -> None:
+def _hold(tally: Tally, kind: str, home: KeyDatabase, full: bool) -> None:
     runs, steps = (RUNS_IN_FULL, STEPS_IN_FULL) if full else (RUNS, STEPS)
     tally.offered += runs
     try:
         run_state_machine_as_test(
-            machine_on(databases),
+            machine_on(home),
             settings=settings(
                 max_examples=runs,
                 stateful_step_count=steps,

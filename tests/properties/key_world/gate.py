@@ -67,12 +67,18 @@ class Gate:
 class GatedStore:
     """The store as one replica sees it."""
 
-    def __init__(self, store: Store, gate: Gate) -> None:
+    def __init__(self, store: Store, gate: Gate, touched: Callable[[], None]) -> None:
         self.clock = store.clock
-        self._store, self._gate = store, gate
+        self._store, self._gate, self._touched = store, gate, touched
 
     async def run(self, work: Callable[[Transaction], Any]) -> Any:
-        return await self._passing(lambda: self._store.run(work))
+        async def change() -> Any:
+            try:
+                return await self._store.run(work)
+            finally:
+                self._touched()
+
+        return await self._passing(change)
 
     async def read(self, work: Callable[[Transaction], Any]) -> Any:
         return await self._passing(lambda: self._store.read(work))

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
-from collections.abc import Callable, Coroutine, Iterator
-from pathlib import Path
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from auth_server.keys.lifecycle import RotationPolicy
+from auth_server.protocol.errors import KeyUnavailable
 from resource_server.jwks.cache import KeyCache
+from tests.properties.key_world.databases import KeyDatabase
 from tests.properties.key_world.gate import Killed
-from tests.properties.key_world.laws import Laws
+from tests.properties.key_world.laws import BY_POLLING_MS, Laws
 from tests.properties.key_world.replica import Parts
 from tests.properties.key_world.world import NEXT_POLICY, POLICY, REPLICAS, SERVERS, TIMINGS, World
-from tests.support.clock import FakeClock
-from tests.support.databases import Database, SqliteTemplate
-
-Databases = Callable[[], contextlib.AbstractContextManager[Database]]
 
 _REPLICA = st.integers(0, REPLICAS - 1)
 _SERVER = st.integers(0, SERVERS - 1)
@@ -32,23 +27,23 @@ _PASSES = st.integers(0, 12)
 _EPS = int(TIMINGS.clock_error)
 _ERROR = st.sampled_from([0, -_EPS, _EPS])
 _WRONG_KEK = (bytes([255]) * 32,)
+_NO_ANSWERS = (b"", b"<html>502 Bad Gateway</html>", b'{"keys":[]}', b'{"keys":', b"{" * 70_000)
 
 
 class KeyMachine(RuleBasedStateMachine):
-    """Needs `databases`; the rest is what a control exchanges."""
+    """Needs `home`, the database; the rest is what a control exchanges. The rules are those of the design, by its words."""
 
-    databases: ClassVar[Databases]
+    home: ClassVar[KeyDatabase]
     policy: ClassVar[RotationPolicy] = POLICY
     parts: ClassVar[Parts] = Parts()
     cache: ClassVar[type[KeyCache]] = KeyCache
+    by_polling_ms: ClassVar[int] = BY_POLLING_MS
 
     @initialize(replicas=st.tuples(*[_ERROR] * REPLICAS), servers=st.tuples(*[_ERROR] * SERVERS))
     def begin(self, replicas: tuple[int, ...], servers: tuple[int, ...]) -> None:
         """With clocks that are wrong by anything up to ε from the start."""
-        self.context = contextlib.ExitStack()
-        database = self.context.enter_context(type(self).databases())
-        self.world = World(database, policy=self.policy, parts=self.parts, cache=self.cache)
-        self.laws = Laws(self.world)
+        self.world = World(self.home, policy=self.policy, parts=self.parts, cache=self.cache)
+        self.laws = Laws(self.world, self.by_polling_ms)
         for replica, error in zip(self.world.replicas, replicas, strict=True):
             replica.clock.error = error
         for number, error in enumerate(servers):
@@ -60,13 +55,14 @@ class KeyMachine(RuleBasedStateMachine):
     @rule(which=_REPLICA)
     def tick(self, which: int) -> None:
         replica = self.world.replicas[which]
-        self.world.do(which, replica.tick())
-        if replica.paused is None and not replica.gate.is_cut_off and replica.keks != _WRONG_KEK and replica.policy == POLICY:
+        self.world.do(which, replica.tick(self.world.restores))
+        is_able = replica.is_up and not replica.gate.is_cut_off and replica.keks != _WRONG_KEK and replica.policy == POLICY
+        if is_able and not self.world.is_restored:
             self.laws.erased()
 
     @rule(which=_REPLICA)
     def read_view(self, which: int) -> None:
-        self.world.do(which, self.world.replicas[which].keyring.refresh())
+        self.world.do(which, self.world.replicas[which].refresh(self.world.restores))
 
     @rule(which=_REPLICA, waits=st.sampled_from([0, 0, 0, 1, 25]))
     def sign(self, which: int, waits: int) -> None:
@@ -79,7 +75,7 @@ class KeyMachine(RuleBasedStateMachine):
         if token is not None:
             assert abs(replica.clock.wall_error) <= TIMINGS.clock_error, "R4: signed by a wrong clock"
             assert replica.keks != _WRONG_KEK, "K11: signed with the wrong key encryption key"
-            self.laws.signed(token)
+            self.laws.signed(token, replica.viewed)
 
     @rule(which=_REPLICA)
     def rotate_now(self, which: int) -> None:
@@ -101,73 +97,108 @@ class KeyMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.emergencies < 3)
     @rule(which=_REPLICA, number=st.integers(0, 5), planned=st.booleans(), passes=st.sampled_from([None, None, 2, 4, 6, 8]))
-    def burn(self, which: int, number: int, planned: bool, passes: int | None) -> None:
-        """Any key there ever was, the active one first; `passes`: how far it comes before the process is stopped."""
+    def compromise(self, which: int, number: int, planned: bool, passes: int | None) -> None:
+        """Any key there ever was is burned, the active one first; `passes`: how far it comes before the process is stopped."""
         kid = self._keys()[number % len(self._keys())]
         self.world.condemned.add(kid)
         self.world.emergencies += 1
         self.world.hurries += 1
         replica = self.world.replicas[which]
         work = replica.burning.burn(kid, reason="lost", planned=planned)
-        if passes is None or replica.paused is not None:
-            self.world.do(which, work)
+        if passes is None or not replica.is_up:
+            burned = self.world.do(which, work)
         else:
-            self.world.wait(replica.pause_within(work, passes))
+            burned = self.world.wait(replica.pause_within(work, passes))
+        if burned is not None:
+            self.world.dead.add(kid)
 
     def _keys(self) -> list[str]:
-        ring = self.world.store.read_blocking(lambda tx: tx.signing_keys.views()[0])
-        every = self.world.store.read_blocking(lambda tx: tx.signing_keys.every())
-        return [ring.active_kid or "", *(key.kid for key in every if key.kid != ring.active_kid)]
+        keys, ring = self.laws.look()
+        return [ring.active_kid or "", *(kid for kid in keys if kid != ring.active_kid)]
 
     # What happens to them.
 
-    @rule(which=_REPLICA, passes=_PASSES, what=st.sampled_from(["tick", "read_view", "rotate_now"]))
+    @rule(which=_REPLICA, passes=_PASSES, what=st.sampled_from(["tick", "read_view", "rotate_now", "restore"]))
     def pause(self, which: int, passes: int, what: str) -> None:
         replica = self.world.replicas[which]
-        if replica.paused is None:
+        if replica.is_up and (what != "restore" or self.world.is_restored):
             self.world.hurries += what == "rotate_now"
-            rest: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
-                "read_view": replica.keyring.refresh,
+            begun: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
+                "tick": replica.tick,
+                "read_view": replica.refresh,
                 "rotate_now": replica.rotation.rotate_now,
+                "restore": lambda: replica.finish_restore(self.world.restores, self.world.finished),
             }
-            begun = rest.get(what, replica.tick)
-            self.world.wait(replica.pause_within(begun(), passes))
+            self.world.wait(replica.pause_within(begun[what](), passes, is_changing=what != "read_view"))
 
     @rule(which=_REPLICA)
     def resume(self, which: int) -> None:
         self.world.wait(self.world.replicas[which].resume())
 
-    @rule(which=_REPLICA, next_release=st.booleans())
-    def kill_and_deploy(self, which: int, next_release: bool) -> None:
-        policy = NEXT_POLICY if next_release and self.policy == POLICY else self.policy
-        self.world.do(which, self.world.restart(which, policy).keyring.refresh())
+    @rule(which=_REPLICA)
+    def kill(self, which: int) -> None:
+        """Wherever it is; it stays away until somebody deploys."""
+        self.world.wait(self.world.replicas[which].end())
+
+    @rule(which=_REPLICA)
+    def deploy_old(self, which: int) -> None:
+        self._deploy(which)
+
+    @rule(which=_REPLICA)
+    def deploy_new(self, which: int) -> None:
+        """The next release, or its configuration."""
+        self._deploy(which, NEXT_POLICY if self.policy == POLICY else self.policy)
 
     @rule(which=_REPLICA)
     def deploy_with_the_wrong_kek(self, which: int) -> None:
-        self.world.do(which, self.world.restart(which, keks=_WRONG_KEK).keyring.refresh())
+        self._deploy(which, keks=_WRONG_KEK)
+
+    def _deploy(self, which: int, policy: RotationPolicy | None = None, keks: tuple[bytes, ...] | None = None) -> None:
+        self.world.do(which, self.world.restart(which, policy, keks).refresh(self.world.restores))
 
     @rule(passes=st.integers(0, 8))
-    def replace_the_kek(self, passes: int) -> None:
+    def kek_rotate(self, passes: int) -> None:
         """Prepend a new one everywhere, re-wrap, and be killed meanwhile; the old one goes when nothing lies under it."""
         if len(self.world.keks) == 1:
             self.world.keks.insert(0, bytes([self.world.keks[0][0] + 1]) * 32)
         for which in range(REPLICAS):
-            self.world.do(which, self.world.restart(which).keyring.refresh())
+            self._deploy(which)
         gate = self.world.replicas[0].gate
         gate.kill_after(passes)
         with contextlib.suppress(Killed):
             self.world.wait(self.world.replicas[0].rewrap.run())
-            self.world.keks.pop()
+            del self.world.keks[1:]
         gate.open()
         for which in range(REPLICAS):
-            self.world.do(which, self.world.restart(which).keyring.refresh())
+            self._deploy(which)
+
+    @rule()
+    def back_up(self) -> None:
+        self.world.back_up()
+
+    @precondition(lambda self: self.world.backups and self.world.restores < 3)
+    @rule(number=st.integers(0, 2), stops=st.booleans(), waits=st.sampled_from([0, 1, 40]), works=st.none() | _REPLICA)
+    def restore(self, number: int, stops: bool, waits: float, works: int | None) -> None:
+        """Of a backup of any age; `works`: who ticks before an operator has finished it."""
+        self.world.restore(number, stops=stops)
+        self.laws.restored()
+        self.world.advance(waits)
+        if works is not None:
+            self.tick(works)
+            self.sign(works, 0)
+
+    @precondition(lambda self: self.world.is_restored)
+    @rule(which=_REPLICA)
+    def finish_restore(self, which: int) -> None:
+        if self.world.finish_restore(which) is not None:
+            self.laws.finished()
 
     @rule(which=_REPLICA, cut_off=st.booleans())
     def cut_off_from_the_database(self, which: int, cut_off: bool) -> None:
         self.world.replicas[which].gate.is_cut_off = cut_off
 
     @rule(which=_REPLICA, error=_ERROR, wall_error=st.sampled_from([0, _EPS, -_EPS, _EPS + 1, -3600]))
-    def clock_steps(self, which: int, error: int, wall_error: int) -> None:
+    def clock_step(self, which: int, error: int, wall_error: int) -> None:
         clock = self.world.replicas[which].clock
         clock.error, clock.wall_error = error, wall_error
 
@@ -177,11 +208,19 @@ class KeyMachine(RuleBasedStateMachine):
     def fetch(self, server: int, which: int) -> None:
         self.world.fetch(server, which)
 
+    @rule(server=_SERVER, answer=st.sampled_from(_NO_ANSWERS))
+    def fetch_fails(self, server: int, answer: bytes) -> None:
+        """By an answer that is none."""
+        asking = self.world.servers[server]
+        if not asking.cache.in_flight:
+            asking.depart()
+            asking.land(lambda: answer)
+
     @rule(server=_SERVER, which=_REPLICA, seconds=st.sampled_from([0.5, 4.9]))
     def fetch_slowly(self, server: int, which: int, seconds: float) -> None:
         """The answer is made at once, and is a while on its way."""
         asking = self.world.servers[server]
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(KeyUnavailable):
             body = self.world.answer(which)
             asking.depart()
             self.world.advance(seconds)
@@ -199,12 +238,16 @@ class KeyMachine(RuleBasedStateMachine):
         ):
             assert refusal is None, f"K1: refused at the door: {refusal!r}"
 
-    @rule(server=_SERVER, cut_off=st.booleans())
-    def partition_or_heal(self, server: int, cut_off: bool) -> None:
-        self.world.servers[server].is_cut_off = cut_off
+    @rule(server=_SERVER)
+    def partition(self, server: int) -> None:
+        self.world.servers[server].is_cut_off = True
+
+    @rule(server=_SERVER)
+    def heal(self, server: int) -> None:
+        self.world.servers[server].is_cut_off = False
 
     @rule(server=_SERVER, error=st.sampled_from([-_EPS, 0, _EPS, 60]))
-    def clock_of_a_resource_server_steps(self, server: int, error: int) -> None:
+    def clock_step_of_a_resource_server(self, server: int, error: int) -> None:
         self.world.servers[server].error = error
 
     # Time.
@@ -219,7 +262,7 @@ class KeyMachine(RuleBasedStateMachine):
         for step in range(steps):
             turn = (works + step) % REPLICAS if in_turns else works
             self.world.advance(5)
-            self.world.do(turn, self.world.replicas[turn].tick())
+            self.world.do(turn, self.world.replicas[turn].tick(self.world.restores))
             self.sign(turn, 0)
             self._refresh_who_is_due(turn if in_turns else serves)
             self.laws.tokens()
@@ -237,29 +280,8 @@ class KeyMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "world"):
             self.world.end()
-            self.context.close()
 
 
-def machine_on(databases: Databases, **changes: object) -> type[KeyMachine]:
-    """Return the machine over databases of one kind; `changes` are what a control exchanges."""
-    return type("KeyMachineOn", (KeyMachine,), {"databases": staticmethod(databases), **changes})
-
-
-@contextlib.contextmanager
-def lent(databases: Iterator[Database]) -> Iterator[Database]:
-    """Turn a fixture's generator into a context."""
-    yield next(databases)
-    for _ in databases:
-        raise RuntimeError("a second database")
-
-
-def sqlite_databases(template: SqliteTemplate) -> Databases:
-    """Return how to make an SQLite database for one run."""
-
-    @contextlib.contextmanager
-    def one() -> Iterator[Database]:
-        folder = Path(tempfile.mkdtemp(prefix="key-machine-"))
-        yield template.create(folder, FakeClock())
-        shutil.rmtree(folder)
-
-    return one
+def machine_on(home: KeyDatabase, **changes: object) -> type[KeyMachine]:
+    """Return the machine over a database; `changes` are what a control exchanges."""
+    return type("KeyMachineOn", (KeyMachine,), {"home": home, **changes})

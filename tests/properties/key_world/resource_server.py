@@ -37,6 +37,9 @@ class ResourceServer:
         self.epochs: list[int] = []
         self.held: list[frozenset[str]] = []
         self.told: set[str] = set()
+        self._judged_by: KeySet | None = None
+        self._judged_at: tuple[bool, int] | None = None
+        self._judgements: dict[str, TokenRefused | None] = {}
         self._world = world
         self._policy = Policy(ISSUER, frozenset({AUDIENCE}), _ALGORITHMS, leeway)
 
@@ -54,10 +57,21 @@ class ResourceServer:
         return self.monotonic() < self.cache.view.degraded_from
 
     def judge(self, token: str) -> TokenRefused | None:
-        """Return why it refuses a token with the keys at hand; None when it accepts."""
+        """Return why it refuses a token with the keys at hand; None when it accepts.
+
+        It is a function of the token, the view and the times: as long as these are the same, it is asked once.
+        """
         view = self.cache.view
-        if self.monotonic() >= view.unusable_from:
-            return KeysUnavailable("too old")
+        is_usable = self.monotonic() < view.unusable_from
+        given = (is_usable, self.now())
+        if view.key_set is not self._judged_by or given != self._judged_at:
+            self._judged_by, self._judged_at, self._judgements = view.key_set, given, {}
+        if token not in self._judgements:
+            self._judgements[token] = self._verified(token) if is_usable else KeysUnavailable("too old")
+        return self._judgements[token]
+
+    def _verified(self, token: str) -> TokenRefused | None:
+        view = self.cache.view
         try:
             verify(token.encode("ascii"), view.key_set, self._policy, self.now())
         except TokenRefused as refusal:
