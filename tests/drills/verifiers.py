@@ -22,6 +22,7 @@ class Verifiers:
         self.journal = Journal(site.folder / "tokens")
         self._folder = site.folder
         self._results = [site.folder / f"result-{number}" for number in range(len(asks))]
+        self._so_far = [site.folder / f"so-far-{number}" for number in range(len(asks))]
         self._processes: list[subprocess.Popen[bytes]] = []
         for number, issuer in enumerate(asks):
             given = {
@@ -32,6 +33,7 @@ class Verifiers:
                 "wrong": str(site.folder / "wrong"),
                 "ready": str(site.folder / f"ready-{number}"),
                 "result": str(self._results[number]),
+                "so_far": str(self._so_far[number]),
                 **{name: value[number] if isinstance(value, list) else value for name, value in settings.items()},
             }
             path = site.folder / f"verifier-{number}.json"
@@ -39,6 +41,10 @@ class Verifiers:
             command = [sys.executable, "-m", "tests.drills.verifying", str(path)]
             self._processes.append(subprocess.Popen(command, cwd=ROOT))
         self._wait_for([site.folder / f"ready-{number}" for number in range(len(asks))], 60)
+
+    def accepted(self) -> int:
+        """Return how many verifications ended well until a moment ago."""
+        return sum(int(path.read_text(encoding="ascii")) for path in self._so_far if path.exists())
 
     def stop(self) -> list[dict[str, Any]]:
         """End them and return what each counted."""

@@ -51,6 +51,7 @@ class Verifying:
         )
         self.counts: Counter[str] = Counter()
         self.last_accepted: dict[str, float] = {}
+        self.told_at = 0.0
         self.tokens: list[dict[str, Any]] = []
         self.over: list[dict[str, Any]] = []
         self.lines = self._read(Path(settings["journal"]))
@@ -60,6 +61,7 @@ class Verifying:
         Path(self.settings["ready"]).write_text(str(self.guard.warm(20).ready), encoding="ascii")
         while not self.stop_file.exists():
             self._take_new_tokens()
+            self._tell_how_far()
             if not self.tokens:
                 time.sleep(0.05)
             for number in range(_IN_A_ROW if self.tokens else 0):
@@ -70,6 +72,14 @@ class Verifying:
                     self._present_what_must_be_refused()
         out = {"counts": self.counts, "last_accepted": self.last_accepted, "fetches": self.guard.statistics()["fetches"]}
         Path(self.settings["result"]).write_text(json.dumps(out), encoding="utf-8")
+
+    def _tell_how_far(self) -> None:
+        if time.monotonic() - self.told_at > 1:
+            self.told_at = time.monotonic()
+            so_far = Path(self.settings["so_far"])
+            draft = so_far.with_name(f"{so_far.name}-draft")
+            draft.write_text(str(self.counts["accepted"]), encoding="ascii")
+            draft.rename(so_far)
 
     def _read(self, journal: Path) -> Iterator[list[dict[str, Any]]]:
         rest = b""
