@@ -8,6 +8,7 @@ from typing import Final
 
 from auth_server.audit.events import EventName
 from auth_server.audit.log import record
+from auth_server.cli.client_proofs import add_proof_options, proofs_of
 from auth_server.cli.client_words import described, details, notes_on, registration_rules_of_operators, summary_table
 from auth_server.cli.command import Answer, Command, CommandFailed, ExitCode, not_found, refused
 from auth_server.cli.inputs import add_if_missing, add_page_options, add_yes, confirm, read_secret, scopes_of
@@ -29,7 +30,7 @@ def _create_arguments(parser: argparse.ArgumentParser) -> None:
         "--auth-method",
         default="client_secret_basic",
         metavar="METHOD",
-        help="client_secret_basic (default), client_secret_post or none",
+        help="client_secret_basic (default), client_secret_post, private_key_jwt or none",
     )
     parser.add_argument("--public", action="store_true", help="the same as --auth-method none: an app that keeps no secret")
     parser.add_argument("--client-secret-file", metavar="FILE", help="its secret, - for standard input; default: make one")
@@ -40,6 +41,7 @@ def _create_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--default-resource", metavar="URL", help="the audience of requests that name none")
     _add_rotation(parser)
     add_signing_alg(parser, "the resource's, else the server's")
+    add_proof_options(parser)
     add_if_missing(parser)
 
 
@@ -64,6 +66,7 @@ async def _create(services: Services, given: argparse.Namespace) -> Answer:
         post_logout_redirect_uris=tuple(given.post_logout_redirect_uri),
         rotates_refresh_tokens=given.rotate_refresh_tokens,
         signing_alg=given.signing_alg,
+        **proofs_of(given),
     )
     secret = read_secret(given.client_secret_file) if given.client_secret_file else None
     try:
@@ -117,6 +120,7 @@ def _update_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--default-resource", metavar="URL", help='"" for none')
     _add_rotation(parser)
     add_signing_alg(parser, 'as it is; "" for none')
+    add_proof_options(parser)
 
 
 async def _update(services: Services, given: argparse.Namespace) -> Answer:
@@ -138,6 +142,7 @@ async def _update(services: Services, given: argparse.Namespace) -> Answer:
         ),
         rotates_refresh_tokens=before.rotates_refresh_tokens if rotates is None else rotates,
         signing_alg=before.signing_alg if given.signing_alg is None else given.signing_alg or None,
+        **proofs_of(given, before),
     )
     if after == before:
         return Answer(described(before) | {"changed": False}, f"client {before.client_id} is so already; nothing was changed")
@@ -166,7 +171,7 @@ async def _rotate_secret(services: Services, given: argparse.Namespace) -> Answe
     had_one = bool(client.secrets)
     made = await services.clients.rotate_secret(client.client_id, overlap=given.overlap)
     if made is None:
-        raise refused(f"{client.client_id} is a public client: it has no secret")
+        raise refused(f"{client.client_id} is {client.kind}: it has no secret")
     tail = f"; its old ones end in {given.overlap} s" if had_one and given.overlap else ""
     return _told(await _found(services, client.client_id), made, "has a new secret", {}, (), tail)
 

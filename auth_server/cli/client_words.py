@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from auth_server.cli.client_proofs import described_proofs, proof_details
 from auth_server.cli.plain_text import fields, stamp, table, timestamp
 from auth_server.cli.signing_words import notes_on_algorithm
 from auth_server.clients.metadata import NOT_SERVED_YET, RegistrationRules
@@ -34,6 +35,7 @@ def described(client: Client) -> dict[str, object]:
         "rotates_refresh_tokens": client.rotates,
         "signing_alg": client.signing_alg,
         "secrets": [{"expires_at": _seconds(secret.expires_at)} for secret in client.secrets],
+        **described_proofs(client),
         "disabled": client.disabled,
         "created_at": _seconds(client.created_at or None),
     }
@@ -64,7 +66,7 @@ def details(client: Client) -> str:
             ("client_id", client.client_id),
             ("name", client.name),
             ("authentication", client.auth_method),
-            ("secrets", "" if client.is_public else ", ".join(secrets) or "none: auth-server client rotate-secret"),
+            ("secrets", "" if not client.has_secret else ", ".join(secrets) or "none: auth-server client rotate-secret"),
             ("grants", " ".join(sorted(client.grants)) or "none"),
             ("scope", " ".join(sorted(client.scope)) or "none"),
             ("redirect URIs", " ".join(client.redirect_uris)),
@@ -72,6 +74,7 @@ def details(client: Client) -> str:
             ("default resource", client.default_resource or ""),
             ("refresh tokens", "rotate" if client.rotates else "do not rotate"),
             ("signing algorithm", client.signing_alg or "the resource's, else the server's"),
+            *proof_details(client),
             ("state", "disabled" if client.disabled else "enabled"),
             ("created", stamp(client.created_at * 1000)),
         ]

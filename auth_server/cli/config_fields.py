@@ -86,6 +86,19 @@ CLIENT: Final = {
     "default_resource": Member(text),
     "rotate_refresh_tokens": Member(flag),
     "signing_alg": Member(text),
+    "jwks_file": Member(text),
+    "jwks_uri": Member(text),
+    "introspects": Member(words, ()),
+    "exchange_audiences": Member(words, ()),
+    "exchange_subject_clients": Member(words, ()),
+    "trusted_issuers": Member(lambda value: value, []),  # tables of their own, read by TRUSTED_ISSUER
+}
+TRUSTED_ISSUER: Final = {
+    "issuer": Member(text, required=True),
+    "subject": Member(text, required=True),
+    "jwks_file": Member(text),
+    "jwks_uri": Member(text),
+    "reusable": Member(flag, False),
 }
 USER: Final = {
     "username": Member(text, required=True),

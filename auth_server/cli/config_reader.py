@@ -14,6 +14,7 @@ from auth_server.cli import config_fields
 from auth_server.cli.client_words import registration_rules_of_operators
 from auth_server.cli.command import CommandFailed
 from auth_server.cli.config_fields import KINDS, read_tables, unknown_members
+from auth_server.cli.config_proofs import declared_proofs
 from auth_server.cli.inputs import read_secret
 from auth_server.clients.metadata import faults as client_faults
 from auth_server.clients.secrets import check_given
@@ -147,12 +148,13 @@ def _client(row: dict[str, Any], place: str, folder: Path, faults: list[str], al
         post_logout_redirect_uris=row["post_logout_redirect_uris"],
         rotates_refresh_tokens=row["rotate_refresh_tokens"],
         signing_alg=row["signing_alg"],
+        **declared_proofs(row, place, folder, faults),
     )
     _add(faults, place, client_faults(client, registration_rules_of_operators(), algorithms) if client.client_id else [])
     secret = _secret(row["secret_file"], f"{place}.secret_file", folder, faults)
     if secret is not None:
-        if client.is_public:
-            faults.append(f"{place}.secret_file: a public client has no secret")
+        if not client.has_secret:
+            faults.append(f"{place}.secret_file: {client.kind} has no secret")
         try:
             check_given(secret)
         except ValueError as error:

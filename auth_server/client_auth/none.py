@@ -13,8 +13,11 @@ class PublicClient(ClientAuthMethod):
 
     def find(self, presented: Presented) -> Proof | None:
         """Take the name, unless some credential came with it: then it is another method's."""
-        client_id = presented.form.optional("client_id")
-        if client_id is None or presented.authorization is not None or presented.form.optional("client_secret") is not None:
+        form = presented.form
+        client_id = form.optional("client_id")
+        if client_id is None or presented.authorization is not None:
+            return None
+        if any(form.optional(name) is not None for name in ("client_secret", "client_assertion", "client_assertion_type")):
             return None
         return Proof(client_id)
 

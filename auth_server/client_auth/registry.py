@@ -1,4 +1,4 @@
-"""The client authentication methods, in the order of the metadata document."""
+"""The ways a client can prove itself: `token_endpoint_auth_methods_supported`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ from typing import Final
 
 from auth_server.client_auth.client_secret_basic import ClientSecretBasic
 from auth_server.client_auth.client_secret_post import ClientSecretPost
-from auth_server.client_auth.contract import ClientAuthMethod
+from auth_server.client_auth.contract import ClientAuthMethod, Collaborators
 from auth_server.client_auth.none import PublicClient
+from auth_server.client_auth.private_key_jwt import PrivateKeyJwt
 
-# `token_endpoint_auth_methods_supported`
-METHODS: Final[tuple[ClientAuthMethod, ...]] = (
-    ClientSecretBasic(),
-    ClientSecretPost(),
-    PublicClient(),
+METHODS: Final[tuple[type[ClientAuthMethod], ...]] = (
+    ClientSecretBasic,
+    ClientSecretPost,
+    PrivateKeyJwt,
+    PublicClient,
 )
+
+AUTH_METHODS: Final = tuple(member.method for member in METHODS)
+
+
+def all_methods(collaborators: Collaborators) -> tuple[ClientAuthMethod, ...]:
+    """Return every method."""
+    return tuple(member.build(collaborators) for member in METHODS)

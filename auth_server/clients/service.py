@@ -72,12 +72,12 @@ class Clients:
     async def register(
         self, client: Client, rules: RegistrationRules, given_secret: Secret | None = None, *, actor: str = "operator"
     ) -> Secret | None:
-        """Store a new client; return the secret made for it (shown once), or None for a public one or when one was given.
+        """Store a new client; return the secret made for it (shown once), or None for one that has none or when one was given.
 
         Raises:
             RegistrationRefused: it makes no sense, or the name is taken (`faults`).
         """
-        made = None if client.is_public or given_secret else secrets.generate()
+        made = secrets.generate() if client.has_secret and not given_secret else None
         secret = made or given_secret
         self._check(client, rules, given_secret)
         stored = replace(client, secrets=(ClientSecret(secrets.digest(secret)),) if secret else ())
@@ -126,9 +126,9 @@ class Clients:
         return await self._store.run(work)
 
     async def rotate_secret(self, client_id: str, *, overlap: int = ROTATION_OVERLAP_SECONDS) -> Secret | None:
-        """Make a new secret and return it; the old ones end `overlap` seconds from now. None when no confidential client has that name."""
+        """Make a new secret and return it; the old ones end `overlap` seconds from now. None when no client with a secret has that name."""
         client = await self.find(client_id)
-        if client is None or client.is_public:
+        if client is None or not client.has_secret:
             return None
         secret = secrets.generate()
 
@@ -178,8 +178,8 @@ class Clients:
     def _check(self, client: Client, rules: RegistrationRules, given_secret: Secret | None) -> None:
         found = faults(client, rules, self._algorithms)
         if given_secret is not None:
-            if client.is_public:
-                found.append("a public client has no secret")
+            if not client.has_secret:
+                found.append(f"{client.kind} has no secret")
             try:
                 secrets.check_given(given_secret)
             except ValueError as error:

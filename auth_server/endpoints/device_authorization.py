@@ -48,7 +48,7 @@ class DeviceAuthorizationEndpoint(Endpoint):
     async def answer(self, request: Request) -> Response:
         """Answer with a device code and a user code."""
         form = await request.form()
-        client = await self._authenticator.authenticate(Presented(form, request.header(b"authorization")))
+        client = await self._authenticator.authenticate(Presented.of(request, form))
         if not client.may_use(DeviceCodeGrant.grant_type):
             raise UnauthorizedClient("this client may not use the device grant")
         scope, resource = form.scope(), form.optional("resource")

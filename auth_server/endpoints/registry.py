@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from auth_server.client_auth.authenticate import Authenticator
-from auth_server.client_auth.registry import METHODS
+from auth_server.client_auth.authenticate import Around, Authenticator
+from auth_server.client_auth.contract import Collaborators as AuthCollaborators
+from auth_server.client_auth.registry import AUTH_METHODS, all_methods
 from auth_server.clients.metadata import RegistrationRules
 from auth_server.endpoints.contract import Endpoint
 from auth_server.endpoints.device_authorization import DeviceAuthorizationEndpoint
@@ -15,13 +16,14 @@ from auth_server.endpoints.token import TokenEndpoint
 from auth_server.grants.contract import Collaborators
 from auth_server.grants.redemption import Redemption
 from auth_server.grants.registry import GRANT_TYPES, all_grants
+from auth_server.protocol.assertion import Used
 from auth_server.revocation.watch import FeedWatch
 from auth_server.services import Services
 
 
 def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
     """Return every endpoint. The most used come first: routes are tried in order."""
-    authenticator = Authenticator(METHODS, services.clients.find, services.clients.find_anew, services.store.clock)
+    authenticator = _authenticator(services)
     grants = all_grants(Collaborators(services.families, services.refresh_policy))
     issuer, key_policy, directory = services.settings.issuer, services.settings.key_policy, services.directory
     members: list[Endpoint] = [
@@ -44,9 +46,20 @@ def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
     return (*members, *documents)
 
 
+def _authenticator(services: Services) -> Authenticator:
+    other, store = services.other_grants, services.store
+
+    async def spend(use: Used) -> bool:
+        return await store.run(lambda tx: tx.assertions.spend(use.digest, use.until))
+
+    around = Around(other.client_guesses, services.outbound.document, spend, other.client_uses.note)
+    methods = all_methods(AuthCollaborators(other.assertions))
+    return Authenticator(methods, services.clients.find, services.clients.find_anew, store.clock, around)
+
+
 def registration_rules() -> RegistrationRules:
     """Return what a client may be registered with: exactly what the registries offer."""
-    return RegistrationRules(frozenset(GRANT_TYPES), frozenset(method.method for method in METHODS))
+    return RegistrationRules(frozenset(GRANT_TYPES), frozenset(AUTH_METHODS))
 
 
 def _revocation_feed(services: Services) -> RevocationFeedEndpoint:

@@ -34,13 +34,12 @@ class RevocationEndpoint(Endpoint):
 
     def metadata(self, issuer: str) -> dict[str, object]:
         """Say where it is and how clients prove themselves."""
-        methods = [method.method for method in self._authenticator.methods]
-        return {"revocation_endpoint": issuer + self.path, "revocation_endpoint_auth_methods_supported": methods}
+        return {"revocation_endpoint": issuer + self.path} | self._authenticator.metadata("revocation_endpoint")
 
     async def answer(self, request: Request) -> Response:
         """Answer a revocation request. `token_type_hint` is a hint: the token itself shows what it is."""
         form = await request.form(_MAX_BYTES)
-        client = await self._authenticator.authenticate(Presented(form, request.header(b"authorization")))
+        client = await self._authenticator.authenticate(Presented.of(request, form))
         text = form.required("token")
         if text.count(".") == 2:
             raise UnsupportedTokenType("access tokens end with their lifetime; revoke the refresh token instead")

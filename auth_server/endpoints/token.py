@@ -41,8 +41,7 @@ class TokenEndpoint(Endpoint):
         return {
             "token_endpoint": issuer + self.path,
             "grant_types_supported": list(self._grants),
-            "token_endpoint_auth_methods_supported": [method.method for method in self._authenticator.methods],
-        }
+        } | self._authenticator.metadata("token_endpoint")
 
     async def answer(self, request: Request) -> Response:
         """Answer a token request."""
@@ -50,7 +49,7 @@ class TokenEndpoint(Endpoint):
         # The grant type is named first: a wrong one says nothing about any client.
         grant_type = form.required("grant_type")
         # 1. Authenticate the client.
-        client = await self._authenticator.authenticate(Presented(form, request.header(b"authorization")))
+        client = await self._authenticator.authenticate(Presented.of(request, form))
         # 2. Find the grant, and ask whether this client may use it.
         grant = self._grant(grant_type, client)
         # 3. Parse. 4. Decide; 5. sign and settle: grants/redemption.py.

@@ -64,7 +64,7 @@ def read_keys(document: bytes) -> list[ForeignKey]:
     members = [_from_pem(text)] if text.startswith(b"-----BEGIN ") else _from_json(text)
     if not 1 <= len(members) <= _MAX_KEYS:
         raise KeyDocumentRefused(f"the document must hold 1 to {_MAX_KEYS} keys, and holds {len(members)}")
-    return [_checked(each) for each in members]
+    return [read_key(each) for each in members]
 
 
 def _from_pem(text: bytes) -> dict[str, Any]:
@@ -97,7 +97,12 @@ def _from_json(text: bytes) -> list[dict[str, Any]]:
     return keys
 
 
-def _checked(members: Mapping[str, Any]) -> ForeignKey:
+def read_key(members: Mapping[str, Any]) -> ForeignKey:
+    """Return one key of a JWK.
+
+    Raises:
+        KeyDocumentRefused: like `read_keys`.
+    """
     alg = _algorithm(members)
     if members.get("use", "sig") != "sig":
         raise KeyDocumentRefused("a key that is not for signatures cannot be imported")

@@ -95,6 +95,16 @@ class Client:
         return self.auth_method == "none"
 
     @property
+    def has_secret(self) -> bool:
+        """Say whether it proves itself by a secret that both sides know."""
+        return self.auth_method.startswith("client_secret_")
+
+    @property
+    def kind(self) -> str:
+        """Return what it is, for a sentence about its secret."""
+        return "a public client" if self.is_public else f"a client of the method {self.auth_method}"
+
+    @property
     def is_first_party(self) -> bool:
         """Say whether this is the built-in client of the seed flow."""
         return self.client_id == FIRST_PARTY_CLIENT_ID

@@ -8,7 +8,7 @@ from auth_server.accounts.passwords import Argon2Cost
 from auth_server.clients.service import Clients
 from auth_server.health import Health
 from auth_server.keys.lifecycle import RotationPolicy
-from auth_server.outbound.fetch import Network, Outbound
+from auth_server.outbound.fetch import Network
 from auth_server.protocol.refresh import RefreshPolicy
 from auth_server.rate_limits.guesses import GuessPolicy
 from auth_server.resources.service import Resources
@@ -42,7 +42,7 @@ def build_services(
         KeyFileRefused: the file of key encryption keys cannot be trusted or read.
         ValueError: a key encryption key is malformed.
     """
-    ground = lay_ground(settings, store or Store(open_engines(parse_database_url(settings.database_url))))
+    ground = lay_ground(settings, store or Store(open_engines(parse_database_url(settings.database_url))), network)
     policy = RotationPolicy(settings.key_policy, settings.key_rotation_period)
     keyring = build_keyring(ground, policy)
     mac_keys = MacKeys()
@@ -73,7 +73,7 @@ def build_services(
         resources=Resources(ground.store, ground.freshness, settings.signing_algorithms),
         health=Health(ground.store, keyring),
         metrics=_metrics(ground.store),
-        outbound=Outbound(network),
+        outbound=ground.outbound,
     )
 
 

@@ -14,6 +14,7 @@ from auth_server.keys.journal import PublishedJournal
 from auth_server.keys.key_file import load_or_create
 from auth_server.keys.rollback import RollbackWatch
 from auth_server.keys.sealing import KeyEncryptionKeys
+from auth_server.outbound.fetch import Network, Outbound
 from auth_server.protocol.secret import Secret
 from auth_server.revocation.feed import Feed
 from auth_server.settings import Settings
@@ -32,9 +33,10 @@ class Ground:
     custodians: Mapping[str, Custodian]
     key_encryption_keys: KeyEncryptionKeys
     watch: RollbackWatch
+    outbound: Outbound
 
 
-def lay_ground(settings: Settings, store: Store) -> Ground:
+def lay_ground(settings: Settings, store: Store, network: Network | None = None) -> Ground:
     """Open the key encryption keys and the custodians; the database is not touched yet."""
     texts = settings.key_encryption_keys or load_or_create(settings.data_dir)
     keys = KeyEncryptionKeys.from_texts(texts)
@@ -42,7 +44,7 @@ def lay_ground(settings: Settings, store: Store) -> Ground:
         issuer=settings.issuer, key_encryption_keys=keys, pkcs11=_pkcs11(settings), aws_kms=_aws_kms(settings)
     )
     watch = RollbackWatch(store, PublishedJournal(settings.data_dir / JOURNAL))
-    return Ground(settings, store, Freshness(store), Feed(settings.key_policy), custodians, keys, watch)
+    return Ground(settings, store, Freshness(store), Feed(settings.key_policy), custodians, keys, watch, Outbound(network))
 
 
 def _pkcs11(settings: Settings) -> Pkcs11Access | None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from auth_server.clients.assertions import ClientAssertions
+from auth_server.clients.uses import ClientUses
 from auth_server.devices.service import Devices
+from auth_server.rate_limits.client_guesses import ClientGuesses
 from auth_server.rate_limits.guesses import GuessLimits
 from auth_server.rate_limits.user_codes import UserCodeLimits
 from auth_server.services.ground import Ground
@@ -15,6 +18,9 @@ class OtherGrants:
     """The collaborators of these grants."""
 
     devices: Devices
+    assertions: ClientAssertions
+    client_guesses: ClientGuesses
+    client_uses: ClientUses
 
 
 def build_other_grants(ground: Ground, limits: GuessLimits) -> OtherGrants:
@@ -22,4 +28,7 @@ def build_other_grants(ground: Ground, limits: GuessLimits) -> OtherGrants:
     settings, store = ground.settings, ground.store
     return OtherGrants(
         devices=Devices(store=store, limits=UserCodeLimits(limits), lifetime=settings.device_code_lifetime),
+        assertions=ClientAssertions(settings.issuer, ground.outbound),
+        client_guesses=ClientGuesses(store, limits),
+        client_uses=ClientUses(store),
     )

@@ -1,13 +1,16 @@
-"""Attacks on client authentication: rows E01 to E09 of the project's checklist (RFC 9700 section 2.5, RFC 6749 section 2.3)."""
+"""Attacks on client authentication: rows E01 to E10 of the project's checklist (RFC 9700 section 2.5, RFC 6749 section 2.3)."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
+from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.support.auth_app import SECRETS, Issuer, basic
+from tests.support.auth_app import SECRETS, Issuer, basic, running
+from tests.support.databases import Database
 
 GRANT = {"grant_type": "client_credentials"}
 WRONG = "a-wrong-secret-of-sufficient-length-0123456789"
@@ -83,7 +86,7 @@ async def test_e08_an_unknown_client_is_answered_like_a_wrong_secret_after_the_s
         costs.append(len(cost.statements))
 
     assert len({(a.status_code, a.text, a.headers["www-authenticate"]) for a in answers}) == 1
-    assert set(costs) == {1}
+    assert len(set(costs)) == 1, costs
 
 
 @each_door
@@ -128,3 +131,75 @@ async def test_a_rotated_secret_works_at_once_and_the_old_one_until_its_end(any_
     await any_issuer.advance(60)
     _assert_refused(await any_issuer.token("app", **GRANT))
     assert (await _ask(any_issuer, "/token", basic("app", new.reveal()))).status_code == 200
+
+
+async def test_e10_guessing_secrets(any_issuer: Issuer) -> None:
+    """429 from the tenth on, and then also with the right secret from there, until the delay is over; nobody else is concerned."""
+    issuer = any_issuer
+    statuses = [(await _ask(issuer, "/token", basic("app", f"{WRONG}{n}"))).status_code for n in range(50)]
+    assert statuses == [401] * 10 + [429] * 40
+
+    slowed = await issuer.token("app", **GRANT)
+    assert (slowed.status_code, slowed.json()["error"]) == (429, "slow_down")
+    assert int(slowed.headers["retry-after"]) >= 1
+    elsewhere = issuer.client_at("198.51.100.9")
+    right = {"Authorization": basic("app", SECRETS["app"])}
+    assert (await elsewhere.post("/token", data=GRANT, headers=right)).status_code == 200
+    assert (await issuer.token("other", **GRANT)).status_code == 200
+
+    issuer.clock.advance(60)
+    assert (await issuer.token("app", **GRANT)).status_code == 200
+    _assert_refused(await _ask(issuer, "/token", basic("app", WRONG)))
+    assert issuer.events("client.authentication_slowed") == []  # the process itself refused them, without the database
+
+
+async def test_e10_a_delay_grows_to_a_minute_and_no_further(issuer: Issuer) -> None:
+    waits = []
+    for n in range(18):
+        answer = await _ask(issuer, "/token", basic("app", f"{WRONG}{n}"))
+        if answer.status_code == 429:
+            waits.append(int(answer.headers["retry-after"]))
+            issuer.clock.advance(waits[-1])
+            _assert_refused(await _ask(issuer, "/token", basic("app", WRONG)))
+
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+async def test_e10_the_counter_is_one_for_all_replicas(issuer_database: Database, tmp_path: Path) -> None:
+    second_database = Database(issuer_database.url, issuer_database.clock)
+    async with running(issuer_database, tmp_path) as first, running(second_database, tmp_path) as second:
+        for n in range(10):
+            _assert_refused(await _ask((first, second)[n % 2], "/token", basic("app", WRONG)))
+
+        assert (await _ask(first, "/token", basic("app", WRONG))).status_code == 429
+        assert (await _ask(second, "/token", basic("app", WRONG))).status_code == 429
+        assert len(second.events("client.authentication_slowed")) == 1
+    second_database.close()
+
+
+async def test_e10_an_unknown_name_is_slowed_like_a_known_one(issuer: Issuer) -> None:
+    for name in ("app", "nobody"):
+        answers = [await _ask(issuer, "/token", basic(name, WRONG)) for _ in range(12)]
+        assert [a.status_code for a in answers] == [401] * 10 + [429] * 2
+
+
+async def test_e10_parallel_guesses_do_not_outrun_the_counter(any_issuer: Issuer) -> None:
+    answers = await asyncio.gather(*(_ask(any_issuer, "/token", basic("app", f"{WRONG}{n}")) for n in range(60)))
+
+    assert sum(a.status_code == 401 for a in answers) == 10
+
+
+async def test_e10_an_address_cannot_make_counters_without_end(issuer: Issuer) -> None:
+    answers = [await _ask(issuer, "/token", basic(f"name-{n}", WRONG)) for n in range(205)]
+
+    assert [a.status_code for a in answers] == [401] * 200 + [429] * 5
+    assert len(issuer.rows("attempt")) == 200
+
+
+async def test_a_client_that_proves_itself_at_once_costs_no_look_at_a_counter(issuer: Issuer) -> None:
+    await issuer.services.freshness.poll()
+    await issuer.token("app", **GRANT)
+    with issuer.counting() as cost:
+        await issuer.token("app", **GRANT)
+
+    assert cost.statements == []

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from auth_server.client_auth.authenticate import Authenticator
-from auth_server.client_auth.contract import ClientAuthMethod, Presented
-from auth_server.client_auth.registry import METHODS
+from auth_server.client_auth.authenticate import Around, Authenticator
+from auth_server.client_auth.contract import ClientAuthMethod, Collaborators, Presented
+from auth_server.client_auth.registry import AUTH_METHODS, all_methods
+from auth_server.clients.assertions import ClientAssertions
+from auth_server.outbound.fetch import Outbound
+from auth_server.protocol.assertion import Used
 from auth_server.protocol.client import Client
 from auth_server.protocol.errors import InvalidClient, InvalidRequest
-from tests.support.auth_app import basic
+from tests.support.assertions import a_party, shown
+from tests.support.auth_app import ISSUER, basic
 from tests.support.builders import SECRET, a_client, a_form, a_public_client
 from tests.support.clock import FakeClock
+from tests.support.outside import NoNetwork
 
 # How a client shows itself by each method: the right way, and with a wrong secret (None: there is no wrong one).
 SHOWN: dict[str, tuple[Presented, Presented | None]] = {
@@ -23,14 +28,21 @@ SHOWN: dict[str, tuple[Presented, Presented | None]] = {
         Presented(a_form(client_id="app", client_secret=SECRET), None),
         Presented(a_form(client_id="app", client_secret=SECRET + "x"), None),
     ),
+    "private_key_jwt": (
+        Presented(a_form(**shown(a_party().assertion("app", now=FakeClock().now()))), None),
+        Presented(a_form(**shown(a_party("key-2").assertion("app", now=FakeClock().now()))), None),
+    ),
     "none": (Presented(a_form(client_id="app"), None), None),
 }
-each_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.method)
+MEMBERS = all_methods(Collaborators(ClientAssertions(ISSUER, Outbound(NoNetwork()))))
+each_method = pytest.mark.parametrize("method", MEMBERS, ids=lambda method: method.method)
 
 
 def _registered_for(method: ClientAuthMethod, **changes: object) -> Client:
     if method.method == "none":
         return a_public_client("app", **changes)
+    if method.method == "private_key_jwt":
+        return a_client("app", secret=None, auth_method="private_key_jwt", jwks=a_party().jwks, **changes)
     return a_client("app", auth_method=method.method, **changes)
 
 
@@ -38,11 +50,30 @@ def _authenticator(client: Client | None) -> Authenticator:
     async def find(client_id: str) -> Client | None:
         return client if client is not None and client.client_id == client_id else None
 
-    return Authenticator(METHODS, find, find, FakeClock())
+    return Authenticator(MEMBERS, find, find, FakeClock(), _around())
+
+
+class _NoLimits:
+    def check(self, *_: object) -> None: ...
+
+    async def fail(self, *_: object) -> None: ...
+
+    async def succeed(self, *_: object) -> None: ...
+
+
+def _around() -> Around:
+    async def fetch(_url: str, _max_age: float) -> None: ...
+
+    async def spend(_used: Used) -> bool:
+        return True
+
+    async def used(_client: Client) -> None: ...
+
+    return Around(_NoLimits(), fetch, spend, used)
 
 
 def test_this_suite_knows_every_method() -> None:
-    assert SHOWN.keys() == {method.method for method in METHODS}
+    assert SHOWN.keys() == set(AUTH_METHODS) == {method.method for method in MEMBERS}
 
 
 @each_method
@@ -56,7 +87,7 @@ async def test_the_client_that_proves_itself_is_returned(method: ClientAuthMetho
 async def test_every_kind_of_failure_answers_alike(method: ClientAuthMethod) -> None:
     right, wrong = SHOWN[method.method]
     attempts = [(None, right), (_registered_for(method, disabled=True), right)]
-    attempts += [(_registered_for(other), right) for other in METHODS if other is not method]
+    attempts += [(_registered_for(other), right) for other in MEMBERS if other is not method]
     if wrong is not None:
         attempts.append((_registered_for(method), wrong))
 
@@ -95,8 +126,9 @@ async def _work(method: ClientAuthMethod, client: Client | None) -> list[str]:
         done.append("look-up")
         return client
 
+    watched = Watched.build(Collaborators(ClientAssertions(ISSUER, Outbound(NoNetwork()))))
     with pytest.raises(InvalidClient):
-        await Authenticator([Watched()], find, find_anew, FakeClock()).authenticate(SHOWN[method.method][0])
+        await Authenticator([watched], find, find_anew, FakeClock(), _around()).authenticate(SHOWN[method.method][0])
     return done
 
 

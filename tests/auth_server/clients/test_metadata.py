@@ -36,7 +36,7 @@ def test_the_built_in_client_cannot_be_registered() -> None:
     "changes, word",
     [
         ({"grants": frozenset({"password"})}, "password"),
-        ({"auth_method": "private_key_jwt"}, "private_key_jwt"),
+        ({"auth_method": "client_secret_jwt"}, "client_secret_jwt"),
         ({"scope": frozenset({'no"tes'})}, "scope"),
         ({"redirect_uris": ("http://app.example/cb",)}, "https"),
         ({"post_logout_redirect_uris": ("javascript:alert(1)",)}, "https"),
