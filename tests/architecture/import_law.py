@@ -19,7 +19,8 @@ FLOORS: Final[dict[str, int]] = {
     room: floor
     for floor, rooms in {
         11: "__main__",
-        10: "cli",
+        # `testing` runs the whole server in the process of somebody's tests; nothing imports it.
+        10: "cli testing",
         9: "app",
         8: "endpoints api admin",
         7: "grants client_auth extensions interaction jobs",
@@ -56,6 +57,8 @@ DOORS: Final[dict[str, tuple[str, ...]]] = {
         "auth_server/keys/sealing.py",
         "auth_server/tokens/successor.py",
         "resource_server/verifier/signature.py",
+        # Of the key-only issuer for tests.
+        "resource_server/testing/key_only.py",
     ),
     # The extras: whoever keeps his keys elsewhere installs one of them.
     "pkcs11": ("auth_server/keys/pkcs11_binding.py",),
@@ -63,6 +66,8 @@ DOORS: Final[dict[str, tuple[str, ...]]] = {
     "botocore": ("auth_server/keys/custodians/aws_kms.py",),
     "jinja2": ("auth_server/web/templating.py",),
     "markupsafe": ("auth_server/web/templating.py",),
+    # The plugin for the tests of APIs; nothing else of the kit imports it.
+    "pytest": ("resource_server/testing/plugin.py",),
     "argon2": ("auth_server/accounts/passwords.py",),
     "zxcvbn": ("auth_server/accounts/passwords.py",),
 }
@@ -129,6 +134,7 @@ LAZY_IMPORTERS: Final = (
     "resource_server/cli/",
     "resource_server/guard.py",
     "resource_server/adapters/",
+    "resource_server/testing/plugin.py",
 )
 # Outside the packages: who may see both sides at once. `docs/demo/` and `benchmarks/` are programs that
 # start both, `tests/documents/` holds papers to the code of both, `tests/drills/` and `key_world/` let both live through faults.
@@ -293,7 +299,7 @@ def _environment(path: str, tree: ast.AST) -> Found:
 def _services(path: str, imports: list[Import]) -> Found:
     room = _room_of(path)
     registers = FLOORS.get(room, 0) in {7, 8} and PurePosixPath(path).name in {"registry.py", "routes.py"}
-    if room in {"cli", "app", "services"} or registers:
+    if room in {"cli", "testing", "app", "services"} or registers:
         return
     for found in imports:
         if found.module == SERVICES_ROOM or found.module.startswith(f"{SERVICES_ROOM}."):
