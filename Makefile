@@ -43,7 +43,7 @@ lint: $(DEV_STAMP) ## Check style and formatting
 	$(VENV)/bin/ruff format --check .
 
 types: $(DEV_STAMP) ## Check types, strictly
-	$(VENV)/bin/mypy $(wildcard auth_server resource_server shared tests benchmarks docs/demo/*.py)
+	$(VENV)/bin/mypy $(wildcard auth_server resource_server shared tests benchmarks docs/demo/*.py docs/examples/*.py)
 
 format: $(DEV_STAMP) ## Write the one formatting there is
 	$(VENV)/bin/ruff check --fix .

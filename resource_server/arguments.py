@@ -39,3 +39,9 @@ def metadata_address(resource: str) -> str | None:
     parts = urlsplit(resource)
     fit = parts.scheme in {"http", "https"} and parts.hostname and not parts.fragment and resource.isascii()
     return well_known.protected_resource_url(resource) if fit else None
+
+
+def document_paths(resource: str) -> frozenset[str]:
+    """Return where this API serves its metadata: at the well-known path, and behind it under the path of its identifier."""
+    address = metadata_address(resource)
+    return frozenset({well_known.PROTECTED_RESOURCE, *([] if address is None else [urlsplit(address).path])})

@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Unpack
+from typing import Final
 
-from resource_server.arguments import metadata_address
-from resource_server.challenge import RefusalAnswer, answer
+from resource_server.arguments import document_paths, metadata_address
+from resource_server.challenge import Answer, answer, document_answer
 from resource_server.events import log_event
+from resource_server.frameworks import Frameworks
 from resource_server.issuer import Issuer, named_issuers
 from resource_server.jwks.clock import boot_seconds
 from resource_server.jwks.fetcher import TOTAL_SECONDS
@@ -27,17 +28,13 @@ from resource_server.trusted_issuer import TrustedIssuer
 from resource_server.trusted_issuers import TrustedIssuers
 from resource_server.verifier.errors import MalformedToken, NoToken, TokenRefused, TokenTooLarge, UnknownKey
 from resource_server.verifier.policy import MAX_LEEWAY, Policy
-from resource_server.verifier.scopes import Requirement, Rules, requirement
+from resource_server.verifier.scopes import Requirement
 from shared import jose
-
-if TYPE_CHECKING:
-    from resource_server.adapters.asgi import AsgiApp, MiddlewareEntry
-    from resource_server.adapters.starlette import Decorator
 
 _CACHED_TOKENS: Final = 10_000
 
 
-class Guard:
+class Guard(Frameworks):
     """Verifies access tokens for one API, offline. Thread-safe; construction makes no I/O.
 
     Args:
@@ -105,6 +102,8 @@ class Guard:
         self._clock = clock
         self.resource: Final = names_of(audience)[0]
         self._resource_metadata = metadata_address(self.resource)
+        self.document_paths: Final = document_paths(self.resource)
+        self.asked_scopes: frozenset[str] = frozenset()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, on_event: Tell = log_event) -> Guard:
@@ -210,7 +209,7 @@ class Guard:
 
     # Telling.
 
-    def answer(self, refusal: TokenRefused) -> RefusalAnswer:
+    def answer(self, refusal: TokenRefused) -> Answer:
         """Return the HTTP answer to a refused request, and tell the operator what the client is not told: got, expected, which setting."""
         self._tell(
             "warning" if refusal.status == 503 else "info",
@@ -219,35 +218,16 @@ class Guard:
         )
         return answer(refusal, self._resource_metadata)
 
+    def document(self) -> Answer:
+        """Return the HTTP answer with that document, for the paths in `document_paths`."""
+        return document_answer(self.metadata())
+
     def metadata(
-        self, scopes: Iterable[str] = (), *, name: str | None = None, documentation: str | None = None
+        self, scopes: Iterable[str] | None = None, *, name: str | None = None, documentation: str | None = None
     ) -> dict[str, object]:
-        """Return this API's own metadata document (RFC 9728)."""
+        """Return this API's own metadata document (RFC 9728); by default with every scope that was ever asked for through this guard."""
+        scopes = self.asked_scopes if scopes is None else scopes
         return protected_resource_metadata(self.resource, self._issuers, scopes, name=name, documentation=documentation)
-
-    # Frameworks. Each adapter is imported when it is asked for.
-
-    def wrap(self, app: AsgiApp, *, public: Collection[str] = ()) -> AsgiApp:
-        """Return an ASGI application that lets only callers with a good token through to `app`.
-
-        Args:
-            public: exact paths that need no token.
-        """
-        from resource_server.adapters.asgi import GuardMiddleware
-
-        return GuardMiddleware(app, self, public)
-
-    def asgi(self, *, public: Collection[str] = ()) -> MiddlewareEntry:
-        """Return the same as an entry of a Starlette or FastAPI `middleware` list."""
-        from resource_server.adapters.asgi import middleware_entry
-
-        return middleware_entry(self, public)
-
-    def requires(self, *scopes: str, **rules: Unpack[Rules]) -> Decorator:
-        """Return a decorator for Starlette endpoints: all `scopes`, `role`s and `permission`s, and one of each `any_`."""
-        from resource_server.adapters.starlette import requires
-
-        return requires(self, requirement(*scopes, **rules))
 
 
 def _as_bytes(token: str | bytes) -> bytes:

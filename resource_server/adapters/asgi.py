@@ -12,8 +12,10 @@ from resource_server.bearer import find_token
 from resource_server.verifier.errors import TokenRefused
 
 if TYPE_CHECKING:
+    from resource_server.challenge import Answer
     from resource_server.guard import Guard
     from resource_server.principal import Principal
+    from resource_server.verifier.scopes import Requirement
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -26,28 +28,37 @@ GUARD_KEY: Final = "resource_server.guard"
 PRINCIPAL_KEY: Final = "principal"
 REASON_KEY: Final = "resource_server.reason"
 HINT_KEY: Final = "resource_server.hint"
-_POLICY_VIOLATION: Final = 1008
+POLICY_VIOLATION: Final = 1008
 
 
 class GuardMiddleware:
     """Lets a request through if its path is public or its token is good; the caller is then at `request.state.principal`.
 
+    Serves the metadata of RFC 9728 at its own paths, unless those are public, which says that the application has a route for them.
     A `TokenRefused` that a handler raises is answered here as well. Public paths are compared exactly, after the server has decoded
     them: a prefix rule would make more public than was meant.
     """
 
-    def __init__(self, app: AsgiApp, guard: Guard, public: Collection[str] = ()) -> None:
-        if isinstance(public, str):
-            raise TypeError("public is a collection of paths, not one path")
-        self._app, self._guard, self._public = app, guard, frozenset(public)
+    def __init__(self, app: AsgiApp, guard: Guard, public: Collection[str] = (), requirement: Requirement | None = None) -> None:
+        self._app, self._guard, self._requirement = app, guard, requirement
+        self._public = public_paths(public)
+        # One look decides for all paths that need no token.
+        self._open = self._public | guard.document_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "lifespan":
             self._guard.start()
-        if kind not in {"http", "websocket"} or scope["path"] in self._public:
+        if kind not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
+        if scope["path"] in self._open:
+            if scope["path"] in self._public:
+                await self._app(scope, receive, send)
+                return
+            if kind == "http" and scope["method"] in {"GET", "HEAD"}:
+                await reply(send, self._guard.document())
+                return
         started = False
 
         async def watched_send(message: Message) -> None:
@@ -56,7 +67,9 @@ class GuardMiddleware:
             await send(message)
 
         try:
-            await authenticate(scope, self._guard)
+            who = await authenticate(scope, self._guard)
+            if self._requirement is not None:
+                self._guard.check(who, self._requirement)
             await self._app(scope, receive, watched_send)
         except TokenRefused as refusal:
             if started:
@@ -72,9 +85,25 @@ class MiddlewareEntry(NamedTuple):
     kwargs: dict[str, object]
 
 
-def middleware_entry(guard: Guard, public: Collection[str]) -> MiddlewareEntry:
+def middleware_entry(guard: Guard, public: Collection[str], requirement: Requirement | None) -> MiddlewareEntry:
     """Return a guard's middleware as an entry of a `middleware` list."""
-    return MiddlewareEntry(GuardMiddleware, (), {"guard": guard, "public": public})
+    return MiddlewareEntry(GuardMiddleware, (), {"guard": guard, "public": public, "requirement": requirement})
+
+
+def public_paths(public: Collection[str]) -> frozenset[str]:
+    """Return the paths that need no token (TypeError for a lone text, whose letters would be paths)."""
+    if isinstance(public, str):
+        raise TypeError("public is a collection of paths, not one path")
+    return frozenset(public)
+
+
+def token_of(scope: Scope) -> bytes:
+    """Return the token that a request carries.
+
+    Raises:
+        NoToken, InvalidRequest: none, or no single one.
+    """
+    return find_token([value for name, value in scope["headers"] if name == b"authorization"])
 
 
 async def authenticate(scope: Scope, guard: Guard) -> Principal:
@@ -83,7 +112,7 @@ async def authenticate(scope: Scope, guard: Guard) -> Principal:
     Raises:
         TokenRefused: there is no good token.
     """
-    who = await guard.averify(find_token([value for name, value in scope["headers"] if name == b"authorization"]))
+    who = await guard.averify(token_of(scope))
     remember(scope, guard, who)
     return who
 
@@ -109,9 +138,14 @@ async def refuse(scope: Scope, send: Send, refusal: TokenRefused, guard: Guard) 
     prefix = ""
     if scope["type"] == "websocket":
         if "websocket.http.response" not in scope.get("extensions", {}):
-            await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": refusal.reason})
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": refusal.reason})
             return
         prefix = "websocket."
+    await reply(send, answer, prefix)
+
+
+async def reply(send: Send, answer: Answer, prefix: str = "") -> None:
+    """Send an answer."""
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
     await send({"type": f"{prefix}http.response.start", "status": answer.status, "headers": headers})
     await send({"type": f"{prefix}http.response.body", "body": answer.body})

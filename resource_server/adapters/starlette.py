@@ -1,102 +1,88 @@
-"""Starlette: what an endpoint asks of its caller, as a decorator.
+"""Starlette: `@guard.requires(...)` on its endpoints, and refusals as its responses.
 
-Works behind the middleware (which has verified the token already) and without it. FastAPI's plain endpoints take it as well, as long as
-they have a parameter of type `Request`.
+FastAPI's plain endpoints are Starlette's as well, as long as they have a parameter of type `Request`.
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 from resource_server.adapters import asgi
-from resource_server.bearer import find_token
-from resource_server.principal import Principal
-from resource_server.verifier.errors import TokenRefused
-from resource_server.verifier.scopes import Requirement
+from resource_server.adapters.contract import Door
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.requests import HTTPConnection
+    from starlette.responses import Response
+
     from resource_server.guard import Guard
-
-Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
-
-
-class Decorator(Protocol):
-    """Takes an endpoint and returns one that looks the same to the router."""
-
-    def __call__(self, endpoint: Endpoint, /) -> Endpoint: ...
+    from resource_server.principal import Principal
+    from resource_server.verifier.errors import TokenRefused
 
 
 def middleware(guard: Guard, *, public: Collection[str] = ()) -> Middleware:
     """Return the guard's middleware as Starlette's own type."""
+    from starlette.middleware import Middleware
+
     return Middleware(asgi.GuardMiddleware, guard=guard, public=public)
 
 
-def requires(guard: Guard, requirement: Requirement) -> Decorator:
-    """Return a decorator that runs an endpoint only for callers that meet the requirement.
+def install(app: Starlette, guard: Guard) -> None:
+    """Have an application answer refusals that its endpoints raise, and serve the metadata of RFC 9728."""
+    from starlette.responses import Response
+    from starlette.routing import Route
 
-    With nothing named, any good token passes.
+    from resource_server.verifier.errors import TokenRefused
 
-    Raises:
-        TypeError: the decorated function takes no `Request`.
-    """
+    async def refused(connection: Any, refusal: Any) -> Any:
+        if connection.scope["type"] == "websocket":
+            await connection.close(asgi.POLICY_VIOLATION, refusal.reason)
+            return None
+        return response(connection, refusal, guard)
 
-    def decorate(endpoint: Endpoint, /) -> Endpoint:
-        decorated = _asynchronous if inspect.iscoroutinefunction(endpoint) else _synchronous
-        guarded: Endpoint = decorated(endpoint, guard, requirement)
-        return guarded
+    async def document(_request: Any) -> Response:
+        answer = guard.document()
+        return Response(answer.body, answer.status, dict(answer.headers))
 
-    return decorate
-
-
-def _asynchronous(endpoint: Any, guard: Guard, requirement: Requirement) -> Any:
-    @functools.wraps(endpoint)
-    async def guarded(*args: Any, **kwargs: Any) -> Any:
-        request = _find_request(args, kwargs)
-        try:
-            who = asgi.find_principal(request.scope, guard) or await asgi.authenticate(request.scope, guard)
-            guard.check(who, requirement)
-        except TokenRefused as refusal:
-            return _response(request, refusal, guard)
-        return await endpoint(*args, **kwargs)
-
-    return guarded
+    app.add_exception_handler(TokenRefused, refused)
+    # Before all others: a path parameter at the root must not swallow them.
+    app.router.routes[:0] = [Route(path, document, include_in_schema=False) for path in sorted(guard.document_paths)]
 
 
-def _synchronous(endpoint: Any, guard: Guard, requirement: Requirement) -> Any:
-    @functools.wraps(endpoint)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        request = _find_request(args, kwargs)
-        try:
-            who = asgi.find_principal(request.scope, guard) or _authenticate(request, guard)
-            guard.check(who, requirement)
-        except TokenRefused as refusal:
-            return _response(request, refusal, guard)
-        return endpoint(*args, **kwargs)
+def response(connection: HTTPConnection, refusal: TokenRefused, guard: Guard) -> Response:
+    """Return the response to a refused request; the reason and the operator's hint stay in the scope for whoever logs."""
+    from starlette.responses import Response
 
-    return guarded
-
-
-def _authenticate(request: Request, guard: Guard) -> Principal:
-    who = guard.verify(find_token([value for name, value in request.scope["headers"] if name == b"authorization"]))
-    asgi.remember(request.scope, guard, who)
-    return who
-
-
-def _find_request(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Request:
-    for argument in (*args, *kwargs.values()):
-        if isinstance(argument, Request):
-            return argument
-    raise TypeError("the decorated endpoint needs a parameter of type starlette.requests.Request")
-
-
-def _response(request: Request, refusal: TokenRefused, guard: Guard) -> Response:
-    request.scope[asgi.REASON_KEY], request.scope[asgi.HINT_KEY] = refusal.reason, refusal.hint
+    connection.scope[asgi.REASON_KEY], connection.scope[asgi.HINT_KEY] = refusal.reason, refusal.hint
     answer = guard.answer(refusal)
     return Response(answer.body, answer.status, dict(answer.headers))
+
+
+def door() -> Door:
+    """Return Starlette's part of `@guard.requires`."""
+    from starlette.requests import Request
+
+    class StarletteDoor:
+        def find_request(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Request | None:
+            for argument in (*args, *kwargs.values()):
+                if isinstance(argument, Request):
+                    return argument
+            return None
+
+        def find_principal(self, request: Request, guard: Guard) -> Principal | None:
+            return asgi.find_principal(request.scope, guard)
+
+        def authenticate(self, request: Request, guard: Guard) -> Principal:
+            who = guard.verify(asgi.token_of(request.scope))
+            asgi.remember(request.scope, guard, who)
+            return who
+
+        async def aauthenticate(self, request: Request, guard: Guard) -> Principal:
+            return await asgi.authenticate(request.scope, guard)
+
+        def refuse(self, request: Request, refusal: TokenRefused, guard: Guard) -> Response:
+            return response(request, refusal, guard)
+
+    return StarletteDoor()

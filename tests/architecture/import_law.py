@@ -42,11 +42,21 @@ DOORS: Final[dict[str, tuple[str, ...]]] = {
     "starlette": (
         *(f"auth_server/{room}/" for room in ("endpoints", "api", "interaction", "admin", "web")),
         "auth_server/app.py",
+        "resource_server/adapters/fastapi.py",
         "resource_server/adapters/starlette.py",
         "resource_server/demo/",
     ),
     "uvicorn": ("auth_server/cli/serve.py", "auth_server/cli/head_bounds.py", "resource_server/demo/serve.py"),
     "uvloop": ("auth_server/cli/serve.py", "resource_server/demo/serve.py"),
+    # A framework each: the adapter of its name, and nowhere at the top of a file.
+    "fastapi": ("resource_server/adapters/fastapi.py",),
+    "flask": ("resource_server/adapters/flask.py",),
+    "django": ("resource_server/adapters/django.py",),
+    "asgiref": ("resource_server/adapters/django.py",),
+    "rest_framework": ("resource_server/adapters/django_rest.py",),
+    "litestar": ("resource_server/adapters/litestar.py",),
+    "grpc": ("resource_server/adapters/grpc.py",),
+    "mcp": ("resource_server/adapters/mcp.py",),
     # One door a package: who makes signatures, and who checks them.
     "jwt": ("auth_server/keys/public_half.py", "resource_server/verifier/signature.py"),
     "cryptography": (
@@ -133,6 +143,8 @@ LAZY_IMPORTERS: Final = (
     "auth_server/web/templating.py",
     "resource_server/cli/",
     "resource_server/guard.py",
+    "resource_server/frameworks.py",
+    "resource_server/current.py",
     "resource_server/adapters/",
     "resource_server/testing/plugin.py",
 )

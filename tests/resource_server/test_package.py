@@ -12,6 +12,7 @@ import resource_server
 ROOT = Path(__file__).parents[2]
 # What a service that only verifies tokens should not have to install, or wait for.
 UNWANTED = ("starlette", "uvicorn", "anyio", "sqlalchemy", "pydantic", "httpx", "httpx2", "requests", "auth_server")
+FRAMEWORKS = ("starlette", "fastapi", "flask", "django", "asgiref", "rest_framework", "litestar", "grpc", "mcp")
 
 
 def test_the_public_names_are_these() -> None:
@@ -30,6 +31,19 @@ def test_importing_the_kit_brings_no_framework_and_needs_none() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env={}, capture_output=True, text=True, check=False)
 
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_adapter_can_be_imported_without_its_framework() -> None:
+    adapters = [f"resource_server.adapters.{path.stem}" for path in (ROOT / "resource_server" / "adapters").glob("[a-z]*.py")]
+    program = (
+        "import sys\n"
+        f"for name in {(*FRAMEWORKS, *UNWANTED)!r}: sys.modules[name] = None\n"
+        f"import importlib\nfor name in {adapters!r}: importlib.import_module(name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env={}, capture_output=True, text=True, check=False)
+
+    assert len(adapters) > 9
     assert done.returncode == 0, done.stderr
 
 

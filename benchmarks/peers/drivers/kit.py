@@ -48,7 +48,7 @@ class Kit:
         """Have the thread that refreshes look at the clock: the kernel's timer does not follow a clock that was shifted."""
         assert self._guard is not None
         before = self._guard.statistics()["fetches"]
-        condition = self._guard._source._condition  # noqa: SLF001  # no user needs this
+        condition = next(iter(self._guard.issuers.values())).keys._condition  # noqa: SLF001  # no user needs this
         with condition:
             condition.notify_all()
         give_up_at = time.perf_counter() + _WITHIN
