@@ -37,7 +37,9 @@ def _cookie_doors(services: Services) -> tuple[Door, ...]:
     )
     refresh = RefreshDoor(
         grant=RefreshTokenGrant(services.families, services.refresh_policy),
-        redemption=Redemption(directory=directory, issuer=services.token_issuer, store=services.store),
+        redemption=Redemption(
+            directory=directory, issuer=services.token_issuer, store=services.store, fetch=services.outbound.document
+        ),
         cookies=cookies,
         pages=pages,
     )

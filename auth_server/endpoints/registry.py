@@ -24,13 +24,15 @@ from auth_server.services import Services
 def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
     """Return every endpoint. The most used come first: routes are tried in order."""
     authenticator = _authenticator(services)
-    grants = all_grants(Collaborators(services.families, services.refresh_policy))
+    grants = all_grants(Collaborators(services.families, services.refresh_policy, services.other_grants.assertions))
     issuer, key_policy, directory = services.settings.issuer, services.settings.key_policy, services.directory
     members: list[Endpoint] = [
         TokenEndpoint(
             authenticator=authenticator,
             grants=grants,
-            redemption=Redemption(directory=directory, issuer=services.token_issuer, store=services.store),
+            redemption=Redemption(
+                directory=directory, issuer=services.token_issuer, store=services.store, fetch=services.outbound.document
+            ),
         ),
         JwksEndpoint(services.keyring.jwks, key_policy.jwks_max_age),
         _revocation_feed(services),

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Self, TypeVar
 
+from auth_server.clients.assertions import ClientAssertions
 from auth_server.protocol.authorization import Authorization
 from auth_server.protocol.client import Client
 from auth_server.protocol.directory import Directory
@@ -26,6 +27,7 @@ class Collaborators:
 
     families: Families
     refresh_policy: RefreshPolicy
+    assertions: ClientAssertions
 
 
 class Outlives(Exception):
@@ -62,7 +64,11 @@ class Grant(ABC, Generic[RequestT, FactsT]):
 
     @abstractmethod
     def load(self, request: RequestT, client: Client, tx: Transaction) -> FactsT:
-        """Read what the decision depends on."""
+        """Read what the decision depends on.
+
+        Raises:
+            NeedsFetch: a document of somebody else's has to be fetched first.
+        """
 
     @abstractmethod
     def decide(self, request: RequestT, facts: FactsT, client: Client, directory: Directory, now_ms: int) -> Authorization:

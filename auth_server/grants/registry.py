@@ -7,12 +7,14 @@ from typing import Any, Final
 from auth_server.grants.client_credentials import ClientCredentials
 from auth_server.grants.contract import Collaborators, Grant
 from auth_server.grants.device_code import DeviceCodeGrant
+from auth_server.grants.jwt_bearer import JwtBearer
 from auth_server.grants.refresh_token import RefreshTokenGrant
 
 MEMBERS: Final[tuple[type[Grant[Any, Any]], ...]] = (
     RefreshTokenGrant,
     ClientCredentials,
     DeviceCodeGrant,
+    JwtBearer,
 )
 
 GRANT_TYPES: Final = tuple(member.grant_type for member in MEMBERS)

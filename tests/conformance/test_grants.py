@@ -10,17 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auth_server.clients.assertions import ClientAssertions
+from auth_server.clients.proof_metadata import JWT_BEARER
 from auth_server.grants.contract import Collaborators, Grant
 from auth_server.grants.registry import GRANT_TYPES, MEMBERS, all_grants
+from auth_server.outbound.fetch import Outbound
 from auth_server.protocol.errors import OAuthError
 from auth_server.protocol.form import Form
 from auth_server.protocol.refresh import RefreshPolicy
 from auth_server.revocation.feed import Feed
 from auth_server.tokens.families import Families, MacKeys
 from shared.key_policy import KeyPolicy
-from tests.support.auth_app import DEVICE_GRANT, Issuer
+from tests.support.assertions import platform_token
+from tests.support.auth_app import DEVICE_GRANT, ISSUER, Issuer
 from tests.support.builders import FACTS, MAC_KEY, NOTES
 from tests.support.keys import claims_of
+from tests.support.outside import NoNetwork
 
 each_grant = pytest.mark.parametrize("grant_type", GRANT_TYPES)
 
@@ -29,11 +34,16 @@ def _grants() -> Mapping[str, Grant[Any, Any]]:
     keys = MacKeys()
     keys.replace(0, {0: MAC_KEY})
     families = Families(mac_keys=keys, policy=RefreshPolicy(), feed=Feed(KeyPolicy()), session_idle_lifetime=60)
-    return all_grants(Collaborators(families, RefreshPolicy()))
+    return all_grants(Collaborators(families, RefreshPolicy(), ClientAssertions(ISSUER, Outbound(NoNetwork()))))
 
 
 # Of each grant: a client that may use it, and one that may not. A new member of the registry needs a line here, and one below.
-CLIENTS = {"client_credentials": ("app", "refresher"), "refresh_token": ("app", "machine"), DEVICE_GRANT: ("tv", "spa")}
+CLIENTS = {
+    "client_credentials": ("app", "refresher"),
+    "refresh_token": ("app", "machine"),
+    DEVICE_GRANT: ("tv", "spa"),
+    JWT_BEARER: ("workload", "spa"),
+}
 
 
 async def _right_form(issuer: Issuer, grant_type: str) -> dict[str, str]:
@@ -45,7 +55,7 @@ async def _right_form(issuer: Issuer, grant_type: str) -> dict[str, str]:
         begun = await issuer.begin_device()
         await issuer.services.other_grants.devices.approve(begun["user_code"], await issuer.session(), FACTS)
         return form | {"device_code": begun["device_code"]}
-    return form
+    return form | {"assertion": platform_token()} if grant_type == JWT_BEARER else form
 
 
 def test_this_suite_knows_every_grant() -> None:

@@ -12,11 +12,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from auth_server.keys.public_half import ALGORITHMS
+from auth_server.protocol.client import TrustedIssuer
 from shared import base64url
-from tests.support.auth_app import ISSUER
 from tests.support.builders import NOW
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+# The issuer of every test.
+AUDIENCE: Final = "http://localhost:8000"
 _NUMBERS: Final = itertools.count()
 _LEFT_OUT: Final = object()
 
@@ -61,7 +63,7 @@ class SigningParty:
         claims: dict[str, Any] = {
             "iss": client_id,
             "sub": client_id,
-            "aud": ISSUER,
+            "aud": AUDIENCE,
             "iat": now,
             "exp": now + 60,
             "jti": f"jti-{next(_NUMBERS)}",
@@ -71,6 +73,19 @@ class SigningParty:
 
 
 LEFT_OUT: Final = _LEFT_OUT
+# A platform whose word stands in for a secret, and what it calls the workload.
+PLATFORM: Final = "https://platform.outside.example"
+WORKLOAD: Final = "system:serviceaccount:shop:billing"
+
+
+def a_trust(**changes: Any) -> TrustedIssuer:
+    """Return the trust in the platform's word about the workload, by the keys of `a_party("platform")`."""
+    return TrustedIssuer(**{"issuer": PLATFORM, "subject": WORKLOAD, "jwks": a_party("platform").jwks, **changes})
+
+
+def platform_token(**changes: Any) -> str:
+    """Return the token that the platform gives to the workload."""
+    return a_party("platform").assertion(**{"iss": PLATFORM, "sub": WORKLOAD, **changes})
 
 
 @functools.cache

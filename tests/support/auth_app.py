@@ -22,6 +22,7 @@ from sqlalchemy import Engine, event, select
 
 from auth_server.accounts.passwords import Argon2Cost
 from auth_server.app import Application
+from auth_server.clients.proof_metadata import JWT_BEARER
 from auth_server.clients.service import FIRST_PARTY
 from auth_server.outbound.fetch import Network
 from auth_server.protocol.authorization import SignIn, StartFamily
@@ -32,6 +33,7 @@ from auth_server.store.schema import METADATA
 from auth_server.store.sessions import Session
 from auth_server.telemetry.logging import JsonFormatter
 from shared import base64url
+from tests.support.assertions import a_trust
 from tests.support.builders import FACTS, a_client, a_public_client, an_authorization
 from tests.support.databases import Database
 from tests.support.keys import claims_of
@@ -57,6 +59,7 @@ CLIENTS: Final = (
     a_client("refresher", grants=frozenset({"refresh_token"})),
     a_client("machine", grants=frozenset({"client_credentials"})),
     a_public_client("spa"),
+    a_public_client("workload", grants=frozenset({JWT_BEARER}), trusted_issuers=(a_trust(),)),
     a_public_client("tv", grants=frozenset({DEVICE_GRANT, "refresh_token"})),
 )
 CHEAP: Final = Argon2Cost(memory_kib=8, passes=1, lanes=1)
