@@ -24,6 +24,7 @@ from resource_server.metadata import protected_resource_metadata
 from resource_server.options import Options, names_of
 from resource_server.principal import Principal
 from resource_server.readiness import Readiness
+from resource_server.revocations import SilentFeed
 from resource_server.trusted_issuer import TrustedIssuer
 from resource_server.trusted_issuers import TrustedIssuers
 from resource_server.verifier.errors import MalformedToken, NoToken, TokenRefused, TokenTooLarge, UnknownKey
@@ -54,6 +55,9 @@ class Guard(Frameworks):
         cached_tokens: how many verified tokens are remembered for each issuer; 0 for none.
         on_event: takes (level, event, fields) instead of the logger `resource_server`.
         insecure_http: allow plain http to hosts that are not loopback. Only for a network that nobody else is on.
+        silent_feed: what becomes of a token while nothing is heard of the issuer's revocation feed: `open` accepts it until it expires,
+            `closed` answers 503. A route may ask for `closed` by itself (`requires`).
+        require_snapshot: answer 503 until the whole of the feed was read once.
 
     Raises:
         ValueError: a part is missing or outside its bounds, with a sentence that says what would be right.
@@ -76,6 +80,8 @@ class Guard(Frameworks):
         cached_tokens: int = _CACHED_TOKENS,
         on_event: Tell = log_event,
         insecure_http: bool = False,
+        silent_feed: SilentFeed = "open",
+        require_snapshot: bool = False,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = boot_seconds,
     ) -> None:
@@ -92,6 +98,8 @@ class Guard(Frameworks):
             cached_tokens=cached_tokens,
             on_event=on_event,
             insecure_http=insecure_http,
+            silent_feed=silent_feed,
+            require_snapshot=require_snapshot,
             clock=clock,
             monotonic=monotonic,
         )
@@ -203,8 +211,11 @@ class Guard(Frameworks):
         """Refuse a caller that does not meet the requirement.
 
         Raises:
-            TokenRefused: with status 403; or 401, where a fresher or stronger sign-in is asked for.
+            TokenRefused: with status 403; or 401, where a fresher or stronger sign-in is asked for; or 503, where the issuer's
+                revocation feed is silent and the requirement says `closed`.
         """
+        if requirement.silent_feed is not None:
+            self._issuers[who.claims["iss"]].revocations.check(who.token, requirement.silent_feed)
         requirement.check(who.token, self._clock() - self.policy.leeway if requirement.max_age is not None else 0)
 
     # Telling.

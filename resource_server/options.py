@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from resource_server.arguments import check_addresses, check_timing
+from resource_server.feed_file import FeedFile
 from resource_server.issuer import Issuer
 from resource_server.jwks.cache import HEALTHY_FACTOR, KeyCache
 from resource_server.jwks.discovery import IssuerKeys
@@ -17,6 +18,7 @@ from resource_server.jwks.fetcher import fetch
 from resource_server.jwks.key_policy import OwnTiming
 from resource_server.jwks.source import KeySource, Tell
 from resource_server.jwks.state_file import StateFile
+from resource_server.revocations import Revocations, SilentFeed
 from resource_server.trusted_issuer import TrustedIssuer
 from resource_server.verifier.policy import Policy
 from resource_server.verifier.profile import find_profile
@@ -42,10 +44,14 @@ class Options:
     cached_tokens: int
     on_event: Tell
     insecure_http: bool
+    silent_feed: SilentFeed
+    require_snapshot: bool
     clock: Callable[[], float]
     monotonic: Callable[[], float]
 
     def __post_init__(self) -> None:
+        if self.silent_feed not in ("open", "closed"):
+            raise ValueError("silent_feed must be open or closed")
         check_timing(self.jwks_refresh, self.max_stale)
 
     def trust(self, issuer: Issuer) -> TrustedIssuer:
@@ -56,11 +62,26 @@ class Options:
         """
         policy = self._policy(issuer)
         check_addresses(issuer.issuer, issuer.metadata_url, insecure_http=self.insecure_http)
+        keys = self._keys(policy, issuer)
         return TrustedIssuer(
             policy,
-            self._keys(policy, issuer),
+            keys,
             OwnTiming(HEALTHY_FACTOR * self.jwks_refresh, policy.leeway, self.max_stale, policy.max_lifetime),
             cached_tokens=self.cached_tokens,
+            revocations=self._revocations(policy, keys),
+            clock=self.clock,
+            monotonic=self.monotonic,
+        )
+
+    def _revocations(self, policy: Policy, keys: KeySource) -> Revocations:
+        return Revocations(
+            policy,
+            keys,
+            partial(fetch, insecure_http=self.insecure_http, tls_context=self.tls_context),
+            tell=self.on_event,
+            state_file=None if self.state_dir is None else FeedFile(Path(self.state_dir), policy.issuer),
+            silent_feed=self.silent_feed,
+            require_snapshot=self.require_snapshot,
             clock=self.clock,
             monotonic=self.monotonic,
         )

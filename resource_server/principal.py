@@ -82,9 +82,11 @@ class Principal:
         Raises:
             TokenRefused: InsufficientScope, MissingRole, MissingPermission or PersonRequired with status 403, or
                 InsufficientUserAuthentication with 401.
-            ValueError: nothing was asked for.
+            ValueError: nothing was asked for, or `silent_feed`, which only a guard can answer.
         """
         asked = requirement(*scopes, **rules)
+        if asked.silent_feed is not None:
+            raise ValueError("a principal does not follow the revocation feed; ask the guard (`Guard.check`)")
         if asked == Requirement():
             raise ValueError("an empty list of rules is an error, not a pass")
         asked.check(self.token, time.time())

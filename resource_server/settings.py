@@ -16,6 +16,7 @@ from resource_server.guard import Guard
 from resource_server.jwks.cache import HEALTHY_FACTOR
 from resource_server.jwks.fetcher import check_url
 from resource_server.jwks.source import Tell
+from resource_server.revocations import SilentFeed
 from resource_server.verifier.policy import MAX_LEEWAY
 from resource_server.verifier.profile import PROFILES
 from shared import jose
@@ -73,7 +74,20 @@ TABLE: Final = (
     Setting(
         "MAX_STALE", seconds(0.1, _YEAR), 86_400.0, "seconds after which keys are not trusted without a word from the issuer"
     ),
-    Setting("STATE_DIR", text, None, "folder where the last good keys are kept between restarts", default_text="none"),
+    Setting(
+        "STATE_DIR",
+        text,
+        None,
+        "folder where the last good keys, and what was revoked, are kept between restarts",
+        default_text="none",
+    ),
+    Setting(
+        "SILENT_FEED",
+        choice("open", "closed"),
+        "open",
+        "while nothing is heard of the issuer's revocation feed: `open` accepts tokens until they expire, `closed` answers 503",
+    ),
+    Setting("REQUIRE_SNAPSHOT", boolean, False, "answer 503 until the whole of the revocation feed was read once"),
     Setting(
         "DRAIN_SECONDS",
         seconds(0.0, 300.0),
@@ -100,6 +114,8 @@ class Settings:
     jwks_refresh: float
     max_stale: float
     state_dir: Path | None
+    silent_feed: SilentFeed
+    require_snapshot: bool
     drain_seconds: float
     warnings: tuple[str, ...] = ()
 
@@ -117,6 +133,8 @@ class Settings:
             state_dir=self.state_dir,
             on_event=on_event,
             insecure_http=self.insecure_http,
+            silent_feed=self.silent_feed,
+            require_snapshot=self.require_snapshot,
         )
 
 

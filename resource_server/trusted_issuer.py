@@ -7,16 +7,21 @@ issuer (what it has revoked, say) is asked in `judge`.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
 from typing import Final
 
 from resource_server.jwks.key_policy import OwnTiming, find_violations
 from resource_server.jwks.source import KeySource
+from resource_server.revocations import Revocations
 from resource_server.verified_tokens import VerifiedTokens
 from resource_server.verifier.errors import UnknownKey
 from resource_server.verifier.policy import Policy
 from resource_server.verifier.token import VerifiedToken
 from resource_server.verifier.verify import find_key_id, verify
+
+_LOOK_SECONDS: Final = 0.01
 
 
 class TrustedIssuer:
@@ -24,6 +29,7 @@ class TrustedIssuer:
 
     Args:
         cached_tokens: how many verified tokens are remembered; 0 for none.
+        revocations: what this issuer has revoked.
         clock: seconds since the epoch.
         monotonic: the clock on which the age of keys is counted.
     """
@@ -35,11 +41,14 @@ class TrustedIssuer:
         timing: OwnTiming,
         *,
         cached_tokens: int,
+        revocations: Revocations,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
         self.policy: Final = policy
         self.keys: Final = keys
+        self.revocations: Final = revocations
+        keys.on_feed = revocations.follow
         self._timing = timing
         self._verified = VerifiedTokens(cached_tokens, policy.leeway)
         self._clock, self._monotonic = clock, monotonic
@@ -56,20 +65,53 @@ class TrustedIssuer:
         """
         keys, now = self.keys, self._clock()
         view = keys.view
-        if self._monotonic() >= view.degraded_from and not keys.attend():
+        if self._monotonic() >= view.degraded_from and not self._attend():
             # Not even a known key may be used now; what no key could make good is refused all the same.
             raise UnknownKey("no usable key set", find_key_id(compact, self.policy))
         verified = self._verified.find(digest, view.generation, now)
         if verified is None:
             verified = verify(compact, view.key_set, self.policy, int(now))
             self._verified.add(digest, verified, view.generation)
+        # Behind the cache of verified tokens, which knows what a token says and never whether it still stands.
+        if self.revocations.must_check:
+            self.revocations.check(verified)
         return verified
+
+    def start(self) -> None:
+        """Begin to load the keys, and what was revoked, in the background."""
+        self.revocations.start()
+        self.keys.start()
+
+    def warm(self, seconds: float) -> None:
+        """Load both, waiting up to `seconds`."""
+        deadline = time.monotonic() + seconds
+        self.start()
+        self.keys.warm(seconds)
+        while not self.revocations.is_warm and time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS)
+
+    async def awarm(self, seconds: float) -> None:
+        """Like `warm`, without blocking the event loop."""
+        deadline = time.monotonic() + seconds
+        self.start()
+        await self.keys.awarm(seconds)
+        while not self.revocations.is_warm and time.monotonic() < deadline:  # noqa: ASYNC110 - a thread tells, not the loop
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def close(self) -> None:
+        """Stop all background work."""
+        self.revocations.close()
+        self.keys.close()
+
+    def _attend(self) -> bool:
+        self.revocations.start()
+        return self.keys.attend()
 
     @property
     def outage(self) -> str | None:
         """Why tokens of this issuer cannot be judged now; None if they can."""
         if self.keys.is_usable:
-            return None
+            return self.revocations.outage
         return f"no usable keys of {self.policy.issuer}: {self.keys.last_failure or 'not fetched yet'}"
 
     def faults(self) -> list[str]:
@@ -80,13 +122,17 @@ class TrustedIssuer:
     def warnings(self) -> list[str]:
         """Return what stands in nobody's way yet."""
         keys = self.keys
+        warnings = [] if self.revocations.warning is None else [self.revocations.warning]
         if not keys.is_usable or not keys.is_degraded:
-            return []
-        return [f"keys of {self.policy.issuer} are {keys.age_seconds:.0f} s old: {keys.last_failure or 'not refreshed in time'}"]
+            return warnings
+        return [
+            *warnings,
+            f"keys of {self.policy.issuer} are {keys.age_seconds:.0f} s old: {keys.last_failure or 'not refreshed in time'}",
+        ]
 
     def statistics(self) -> dict[str, float]:
-        """Return counters and gauges: fetches, failed ones, keys, their age in seconds, whether degraded, remembered tokens."""
-        keys = self.keys
+        """Return counters and gauges: of the keys, of the revocation feed, and how many tokens are remembered."""
+        keys, feed = self.keys, self.revocations
         return {
             "fetches": keys.fetches,
             "failed_fetches": keys.failed_fetches,
@@ -94,4 +140,10 @@ class TrustedIssuer:
             "keys_age_seconds": keys.age_seconds if keys.age_seconds is not None else float("nan"),
             "degraded": float(keys.is_degraded),
             "verified_tokens": len(self._verified),
+            "feed_followed": float(feed.is_followed),
+            "feed_pages": feed.pages,
+            "failed_feed_pages": feed.failed_pages,
+            "feed_age_seconds": feed.age_seconds if feed.age_seconds is not None else float("nan"),
+            "feed_silent": float(feed.is_followed and feed.is_silent),
+            "revocations": len(feed.revoked),
         }

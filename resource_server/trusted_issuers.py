@@ -73,23 +73,23 @@ class TrustedIssuers(Mapping[str, TrustedIssuer]):
     def start(self) -> None:
         """Begin to load the keys of all issuers."""
         for issuer in self._by_name.values():
-            issuer.keys.start()
+            issuer.start()
 
     def warm(self, seconds: float) -> None:
         """Load the keys of all issuers, waiting up to `seconds` in all."""
         deadline = time.monotonic() + seconds
         self.start()
         for issuer in self._by_name.values():
-            issuer.keys.warm(deadline - time.monotonic())
+            issuer.warm(deadline - time.monotonic())
 
     async def awarm(self, seconds: float) -> None:
         """Like `warm`, without blocking the event loop."""
-        await asyncio.gather(*(issuer.keys.awarm(seconds) for issuer in self._by_name.values()))
+        await asyncio.gather(*(issuer.awarm(seconds) for issuer in self._by_name.values()))
 
     def close(self) -> None:
         """Stop all background work."""
         for issuer in self._by_name.values():
-            issuer.keys.close()
+            issuer.close()
 
     def ready(self) -> Readiness:
         """Say whether tokens can be judged: of one issuer at least, for the outage of one must not take the others' callers away."""
@@ -108,8 +108,13 @@ class TrustedIssuers(Mapping[str, TrustedIssuer]):
         return Readiness(not reasons, tuple(reasons), (*outages, *faults, *warnings))
 
     def statistics(self) -> dict[str, float]:
-        """Return the issuers' statistics together: sums, and the greatest age."""
+        """Return the issuers' statistics together: sums, and the greatest ages."""
         every = [issuer.statistics() for issuer in self._by_name.values()]
-        ages = [one["keys_age_seconds"] for one in every if not isnan(one["keys_age_seconds"])]
-        together = {name: sum(one[name] for one in every) for name in every[0]}
-        return {**together, "keys_age_seconds": max(ages, default=float("nan"))}
+        return {
+            name: _greatest([one[name] for one in every]) if name.endswith("_age_seconds") else sum(one[name] for one in every)
+            for name in every[0]
+        }
+
+
+def _greatest(ages: Sequence[float]) -> float:
+    return max((age for age in ages if not isnan(age)), default=float("nan"))

@@ -83,6 +83,11 @@ def _metrics(guard: Guard, counts: Counter[tuple[str, str]]) -> str:
         ("jwks_age_seconds", "gauge", "keys_age_seconds"),
         ("jwks_degraded", "gauge", "degraded"),
         ("verified_tokens", "gauge", "verified_tokens"),
+        ("revocation_feed_pages_total", "counter", "feed_pages"),
+        ("revocation_feed_failures_total", "counter", "failed_feed_pages"),
+        ("revocation_feed_age_seconds", "gauge", "feed_age_seconds"),
+        ("revocation_feed_silent", "gauge", "feed_silent"),
+        ("revocations", "gauge", "revocations"),
     ):
         value = statistics[key]
         lines += [

@@ -15,7 +15,7 @@ from resource_server.diagnosis.mistakes import recognise
 from resource_server.diagnosis.paste import Paste, tidy
 from resource_server.diagnosis.report import Check, Report, State, Verdict, unique
 from resource_server.diagnosis.sight import Sight, claim_faults, look, with_type
-from resource_server.verifier.errors import KeysUnavailable, TokenRefused, WrongType
+from resource_server.verifier.errors import KeysUnavailable, RevocationsUnknown, TokenRefused, WrongType
 from resource_server.verifier.policy import Policy
 from resource_server.verifier.verify import find_key_id
 from shared import claims as names
@@ -24,6 +24,8 @@ from shared import jose
 Words = Callable[[Sight], str | None]
 Wanted = Callable[[Policy], str | None]
 
+# Of these nobody can say yet whether the token is good.
+_UNDECIDED: Final = (KeysUnavailable, RevocationsUnknown)
 _UNVOUCHED: Final = "as the token says; its signature was not found good, so nobody vouches for it"
 
 
@@ -134,6 +136,13 @@ ROWS: Final = (
     Row("lifetime", frozenset({"lifetime_too_long"}), None, _lifetime, lambda policy: f"1 to {policy.max_lifetime} s"),
     Row("binding", frozenset({"bound_token"}), None, _quiet, _some("no `cnf`, for it came as a plain bearer token")),
     Row(
+        "revocation",
+        frozenset({"revoked", "revocations_unknown"}),
+        "RESOURCE_SERVER_SILENT_FEED",
+        _quiet,
+        _some("no entry of the issuer's revocation feed that names it"),
+    ),
+    Row(
         "permission",
         frozenset(
             {"insufficient_scope", "missing_role", "missing_permission", "person_required", "insufficient_user_authentication"}
@@ -178,12 +187,12 @@ def explain(text: str, verify: Callable[[str], object], policy: Policy, now: int
 def _verdict(refusal: TokenRefused | None) -> Verdict:
     if refusal is None:
         return Verdict.GOOD
-    return Verdict.UNDECIDED if isinstance(refusal, KeysUnavailable) else Verdict.REFUSED
+    return Verdict.UNDECIDED if isinstance(refusal, _UNDECIDED) else Verdict.REFUSED
 
 
 def _summary(refusal: TokenRefused | None, paste: Paste) -> str:
     if refusal is not None:
-        return f"{'undecided' if isinstance(refusal, KeysUnavailable) else 'refused'}: {refusal.reason} ({refusal.status})"
+        return f"{'undecided' if isinstance(refusal, _UNDECIDED) else 'refused'}: {refusal.reason} ({refusal.status})"
     return "accepted, once what was pasted around it is taken off" if paste.mistakes else "accepted"
 
 

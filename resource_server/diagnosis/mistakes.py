@@ -174,6 +174,16 @@ CHANGED: Final = Mistake(
 BURNED: Final = Mistake(
     "burned_key", "The key was burned by the issuer's operators: none of its tokens counts.", "Sign in again."
 )
+ENDED: Final = Mistake(
+    "ended_token",
+    "The issuer ended the token before its time: somebody signed out, was disabled, lost a role, or took an app's access away.",
+    "Refresh it; if the issuer refuses that, sign in again.",
+)
+FEED_SILENT: Final = Mistake(
+    "feed_silent",
+    "Nothing is heard of the issuer's revocation feed, and this API is set not to go on without it.",
+    "`resource-server doctor` says what the issuer answers; RESOURCE_SERVER_SILENT_FEED=open would accept tokens until they expire.",
+)
 LONG_LIVED: Final = Mistake(
     "long_lived_token",
     "The token lives longer than this API accepts: a stolen one would be good for too long.",
@@ -202,6 +212,8 @@ _RECOGNISERS: Final[dict[str, Recogniser]] = {
     "expired": _always(EXPIRED),
     "bad_signature": _always(CHANGED),
     "revoked_key": _always(BURNED),
+    "revoked": _always(ENDED),
+    "revocations_unknown": _always(FEED_SILENT),
     "lifetime_too_long": _always(LONG_LIVED),
     "bound_token": _always(BOUND),
     "keys_unavailable": _always(NO_KEYS),

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 from resource_server.jwks.fetcher import Answer, FetchFailed, check_url
 from resource_server.verifier import strict_json
 from resource_server.verifier.key_set import KeySet, parse_key_set
-from shared import well_known
+from shared import jose, revocation, well_known
 from shared.key_policy import KeyPolicy
 
 # The address of the keys is asked for again at this age, and after any failure, so that an issuer may move them.
@@ -26,11 +26,20 @@ class Fetch(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class FeedAddress:
+    """Where the issuer says what it has revoked, and with which algorithms it can sign that, the one it prefers first."""
+
+    url: str
+    algorithms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Metadata:
     """What this side needs of the issuer's metadata."""
 
     jwks_uri: str
     key_policy: KeyPolicy | None
+    feed: FeedAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,7 @@ class Retrieved:
 
     key_set: KeySet | None
     key_policy: KeyPolicy | None
+    feed: FeedAddress | None = None
 
 
 class IssuerKeys:
@@ -75,7 +85,7 @@ class IssuerKeys:
         try:
             answer = self._fetch(metadata.jwks_uri, etag=self._etag)
             if answer.body is None:
-                return Retrieved(None, metadata.key_policy)
+                return Retrieved(None, metadata.key_policy, metadata.feed)
             key_set = parse_key_set(answer.body, self._algorithms)
         except FetchFailed as error:
             self.forget()
@@ -84,7 +94,7 @@ class IssuerKeys:
             self.forget()
             raise FetchFailed(f"key set at {metadata.jwks_uri}: {error}") from error
         self._etag = answer.etag
-        return Retrieved(key_set, metadata.key_policy)
+        return Retrieved(key_set, metadata.key_policy, metadata.feed)
 
     def forget(self) -> None:
         """Ask for everything anew next time: an answer was not taken, so "not modified" would mean nothing."""
@@ -134,7 +144,7 @@ def parse_metadata(body: bytes, issuer: str, metadata_url: str | None = None, *,
     """Return what the issuer's metadata says about its keys.
 
     Raises:
-        ValueError: not a metadata document, one of another issuer, or one whose `jwks_uri` may not be fetched.
+        ValueError: not a metadata document, one of another issuer, or one whose `jwks_uri` or feed may not be fetched.
 
     Source: RFC 8414 sections 2 and 3.3, OpenID Connect Discovery 1.0 section 4.3.
     """
@@ -149,7 +159,20 @@ def parse_metadata(body: bytes, issuer: str, metadata_url: str | None = None, *,
     if metadata_url is not None:
         jwks_uri = _moved(jwks_uri, issuer, metadata_url)
     check_url(jwks_uri, insecure_http=insecure_http)
-    return Metadata(jwks_uri, KeyPolicy.from_metadata(document.get("key_policy")))
+    feed = _find_feed(document, issuer, metadata_url, insecure_http=insecure_http)
+    return Metadata(jwks_uri, KeyPolicy.from_metadata(document.get("key_policy")), feed)
+
+
+def _find_feed(
+    document: Mapping[str, object], issuer: str, metadata_url: str | None, *, insecure_http: bool
+) -> FeedAddress | None:
+    url, algorithms = document.get(revocation.ENDPOINT_MEMBER), document.get(revocation.ALGORITHMS_MEMBER, (jose.RS256,))
+    if not isinstance(url, str) or not isinstance(algorithms, tuple):
+        return None
+    if metadata_url is not None:
+        url = _moved(url, issuer, metadata_url)
+    check_url(url, insecure_http=insecure_http)
+    return FeedAddress(url, tuple(str(name) for name in algorithms))
 
 
 def _moved(url: str, issuer: str, metadata_url: str) -> str:

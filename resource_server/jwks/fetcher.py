@@ -71,6 +71,7 @@ def fetch(
     insecure_http: bool = False,
     tls_context: ssl.SSLContext | None = None,
     total_seconds: float = TOTAL_SECONDS,
+    max_bytes: int = MAX_BYTES,
     clock: Callable[[], float] = time.monotonic,
 ) -> Answer:
     """Return the document at `url`.
@@ -78,6 +79,7 @@ def fetch(
     Args:
         etag: the validator of the copy at hand; the answer may then be "not modified".
         total_seconds: bound of the whole exchange. Name resolution alone is bounded by the resolver's own settings.
+        max_bytes: bound of the body.
 
     Raises:
         FetchFailed: for any reason at all. Nothing of such an answer is kept.
@@ -89,7 +91,7 @@ def fetch(
     except (OSError, ValueError) as error:
         raise FetchFailed(f"cannot connect: {error}") from error
     try:
-        return _exchange(_BoundedSocket(raw, deadline, clock), urlsplit(url), etag)
+        return _exchange(_BoundedSocket(raw, deadline, clock), urlsplit(url), etag, max_bytes)
     except TimeoutError as error:
         raise FetchFailed(f"not done within {total_seconds:g} s") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -98,7 +100,7 @@ def fetch(
         raw.close()
 
 
-def _exchange(bounded: _BoundedSocket, parts: SplitResult, etag: str | None) -> Answer:
+def _exchange(bounded: _BoundedSocket, parts: SplitResult, etag: str | None, max_bytes: int) -> Answer:
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or _PORTS[parts.scheme])
     connection.default_port = _PORTS[parts.scheme]  # so that `Host` names a port only where the address does
     connection.sock = bounded
@@ -115,15 +117,15 @@ def _exchange(bounded: _BoundedSocket, parts: SplitResult, etag: str | None) -> 
         raise FetchFailed(f"status {response.status}: {kind}", _retry_after(response), response.status)
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise FetchFailed("the answer is compressed, which nobody asked for")
-    return Answer(_bounded_body(response), response.headers.get("ETag"), _date(response))
+    return Answer(_bounded_body(response, max_bytes), response.headers.get("ETag"), _date(response))
 
 
-def _bounded_body(response: http.client.HTTPResponse) -> bytes:
+def _bounded_body(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
     body = bytearray()
     while chunk := response.read(_READ_BYTES):
         body += chunk
-        if len(body) > MAX_BYTES:
-            raise FetchFailed(f"more than {MAX_BYTES} bytes")
+        if len(body) > max_bytes:
+            raise FetchFailed(f"more than {max_bytes} bytes")
     if response.length:
         raise FetchFailed("the answer ended early")
     return bytes(body)

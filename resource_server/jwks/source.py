@@ -20,7 +20,7 @@ from typing import Final, Protocol
 
 from resource_server.jwks.cache import KeyCache, Landing, Step, View
 from resource_server.jwks.clock import boot_seconds
-from resource_server.jwks.discovery import Retrieved
+from resource_server.jwks.discovery import FeedAddress, Retrieved
 from resource_server.jwks.fetcher import FetchFailed
 from resource_server.jwks.state_file import StateFile, StateUnusable
 from resource_server.verifier.errors import KeysUnavailable
@@ -74,6 +74,8 @@ class KeySource:
         self._state_file, self._clock, self._wall_clock = state_file, clock, wall_clock
         self.view: View = cache.view
         self.key_policy: KeyPolicy | None = None
+        # Told after each good answer where the issuer's revocation feed is (None: it has none), on the thread that fetches.
+        self.on_feed: Callable[[FeedAddress | None], None] = lambda _: None
         self.last_failure: str | None = None
         self.fetches = 0
         self.failed_fetches = 0
@@ -118,6 +120,14 @@ class KeySource:
             if degraded and view.key_set.keys:
                 self._tell("warning", "keys_degraded", {"cause": self.last_failure})
         return now < view.unusable_from
+
+    def hasten(self) -> None:
+        """Ask the issuer as soon as may be: there is word that its keys changed."""
+        self.start()
+        with self._condition:
+            if not self._closed and not self._cache.in_flight:
+                self._demanded = True
+                self._condition.notify_all()
 
     def seek(self, key_id: str) -> None:
         """Return when it is worth verifying (again), waiting for a fetch if need be.
@@ -278,6 +288,9 @@ class KeySource:
             self.fetches += 1
             self.failed_fetches += self.last_failure is not None
             flight, self._flight = self._flight, Future()
+        if isinstance(outcome, Retrieved):
+            # Before whoever waits goes on: what there is to know of the feed is known with the first keys.
+            self.on_feed(outcome.feed)
         flight.set_result(None)
         return landing
 

@@ -32,15 +32,15 @@ class Header:
     key_id: str
 
 
-def split(compact: bytes) -> UnverifiedToken:
+def split(compact: bytes, most: int = jose.MAX_COMPACT_BYTES) -> UnverifiedToken:
     """Return the parts of a token.
 
     Raises:
-        TokenTooLarge: more than 8 KiB, told before anything is copied or decoded.
+        TokenTooLarge: more than `most` bytes (8 KiB), told before anything is copied or decoded.
         MalformedToken: not exactly three parts, or a signature that is not canonical base64url.
     """
-    if len(compact) > jose.MAX_COMPACT_BYTES:
-        raise TokenTooLarge(f"{len(compact)} bytes, expected at most {jose.MAX_COMPACT_BYTES}")
+    if len(compact) > most:
+        raise TokenTooLarge(f"{len(compact)} bytes, expected at most {most}")
     parts = compact.split(b".", 3)
     if len(parts) != 3:
         raise MalformedToken("not three parts")

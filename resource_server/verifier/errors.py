@@ -129,6 +129,13 @@ class RevokedKey(TokenRefused):
     description = "The access token is signed with a revoked key."
 
 
+class RevokedToken(TokenRefused):
+    """The issuer has ended the token before its time: it alone, its grant, its session, or everything of its person or client."""
+
+    reason = "revoked"
+    description = "The access token was revoked."
+
+
 class BadSignature(TokenRefused):
     """The signature is not the key's signature of these bytes."""
 
@@ -259,6 +266,19 @@ class KeysUnavailable(TokenRefused):
     status = 503
     error = None
     description = "The issuer's keys are not available at the moment; try again later."
+
+    def __init__(self, hint: str | None = None, retry_after: int = 1) -> None:
+        super().__init__(hint)
+        self.retry_after = max(1, retry_after)
+
+
+class RevocationsUnknown(TokenRefused):
+    """It cannot be decided now: the issuer's revocation feed is silent, and this API asked not to go on without it."""
+
+    reason = "revocations_unknown"
+    status = 503
+    error = None
+    description = "It is not known at the moment whether the access token was revoked; try again later."
 
     def __init__(self, hint: str | None = None, retry_after: int = 1) -> None:
         super().__init__(hint)

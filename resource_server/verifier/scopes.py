@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
-from typing import TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 from resource_server.verifier.errors import (
     InsufficientScope,
@@ -26,7 +26,8 @@ class Requirement:
 
     An `any_` set is None where nothing is asked; an empty one would be a rule that nobody wrote, and is an error. `person` refuses
     tokens that a client got for itself. `acr` lists classes of sign-in of which one is needed, the preferred first, and `max_age` is
-    how many seconds ago it may have been (RFC 9470).
+    how many seconds ago it may have been (RFC 9470). `silent_feed` is for the guard, which follows the issuer's revocation feed:
+    `closed` asks for 503 while nothing is heard of it; None leaves it to the guard's own setting.
 
     Raises:
         ValueError: an empty name, an empty `any_` set, a scope that no token can hold, or a `max_age` below zero.
@@ -41,6 +42,7 @@ class Requirement:
     person: bool = False
     acr: tuple[str, ...] = ()
     max_age: int | None = None
+    silent_feed: Literal["open", "closed"] | None = None
 
     def __post_init__(self) -> None:
         for alternatives in (self.any_scope, self.any_role, self.any_permission):
@@ -55,6 +57,8 @@ class Requirement:
             raise ValueError("an `acr` is one word")
         if self.max_age is not None and self.max_age < 0:
             raise ValueError("max_age is a number of seconds, from 0")
+        if self.silent_feed not in (None, "open", "closed"):
+            raise ValueError("silent_feed is open or closed")
 
     def check(self, token: VerifiedToken, now: float = inf) -> None:
         """Refuse a token that does not meet the requirement.
@@ -89,6 +93,7 @@ class Rules(TypedDict, total=False):
     person: bool
     acr: str | Iterable[str] | None
     max_age: int | None
+    silent_feed: Literal["open", "closed"] | None
 
 
 def requirement(*scopes: str, **rules: Unpack[Rules]) -> Requirement:
@@ -109,6 +114,7 @@ def requirement(*scopes: str, **rules: Unpack[Rules]) -> Requirement:
         person=rules.get("person", False),
         acr=(acr,) if isinstance(acr, str) else tuple(acr),
         max_age=rules.get("max_age"),
+        silent_feed=rules.get("silent_feed"),
     )
 
 

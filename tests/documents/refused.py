@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from resource_server import Guard
+from tests.resource_server.feeds import a_feed, until
 from tests.resource_server.support import (
     AUDIENCE,
     NOW,
@@ -70,6 +71,19 @@ def dark(app: Any, issuer: IssuerServer) -> HttpAnswer:
     return with_token()(app, issuer)
 
 
+def ended(app: Any, issuer: IssuerServer) -> HttpAnswer:
+    answers = []
+
+    def is_refused() -> bool:
+        answers.append(with_token(sid="xdrvD2QzhWumUcteB9DyBw")(app, issuer))
+        return answers[-1].status == 401
+
+    with a_feed(issuer) as feed:
+        feed.revoke("sid", "xdrvD2QzhWumUcteB9DyBw")
+        until(is_refused)
+    return answers[-1]
+
+
 PRODUCED: Final[dict[str, Produce]] = {
     "no_token": raw(),
     "invalid_request": raw(b"Bearer a", b"Bearer b"),
@@ -96,6 +110,8 @@ PRODUCED: Final[dict[str, Produce]] = {
     "person_required": with_token("/person", sub="app"),
     "insufficient_user_authentication": with_token("/fresh", acr="pwd", auth_time=NOW - 7200),
     "keys_unavailable": dark,
+    "revoked": ended,
+    "revocations_unknown": with_token("/known"),
 }
 
 
@@ -123,6 +139,7 @@ def _app(guard: Guard) -> Any:
         "/role": guard.requires(role="admin"),
         "/permission": guard.requires(permission="notes:purge"),
         "/person": guard.requires(person=True),
+        "/known": guard.requires(silent_feed="closed"),
         "/fresh": guard.requires(acr="mfa", max_age=3600),
     }
     return guard.wrap(Starlette(routes=[Route(path, needed(endpoint)) for path, needed in needs.items()]))

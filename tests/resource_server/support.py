@@ -196,7 +196,7 @@ class IssuerServer:
                 issuer.asked.append((self.path, time.monotonic()))
                 issuer.seen_headers.append({name.lower(): value for name, value in self.headers.items()})
                 issuer.open.wait(10)
-                reply = issuer.replies.get(self.path, Reply(status=404))
+                reply = issuer.replies.get(self.path) or issuer.replies.get(self.path.partition("?")[0], Reply(status=404))
                 if reply.act is not None:
                     reply.act(self)
                     return

@@ -34,6 +34,8 @@ def test_nothing_set_is_a_service_on_loopback() -> None:
         jwks_refresh=240.0,
         max_stale=86_400.0,
         state_dir=None,
+        silent_feed="open",
+        require_snapshot=False,
         drain_seconds=0.0,
     )
 

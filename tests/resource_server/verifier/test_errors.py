@@ -33,6 +33,8 @@ REASONS = {
     "no_token": 401,
     "not_yet_valid": 401,
     "person_required": 403,
+    "revocations_unknown": 503,
+    "revoked": 401,
     "revoked_key": 401,
     "token_too_large": 401,
     "unknown_key": 401,

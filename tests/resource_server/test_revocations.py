@@ -1,0 +1,381 @@
+"""A guard that follows its issuer's revocation feed: what it refuses, what it survives, and what it does when nothing is heard."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resource_server import Guard, TokenRefused
+from resource_server.verifier.errors import RevocationsUnknown, RevokedKey, RevokedToken
+from resource_server.verifier.scopes import requirement
+from tests.resource_server.feeds import FakeFeed, a_feed, until
+from tests.resource_server.support import (
+    NOW,
+    Events,
+    IssuerServer,
+    a_guard,
+    a_header,
+    a_token,
+    claims,
+    rs256,
+    rsa_jwk,
+    rsa_key,
+)
+
+
+@pytest.fixture
+def feed(issuer: IssuerServer) -> Iterator[FakeFeed]:
+    """The feed of that issuer."""
+    with a_feed(issuer) as feed:
+        yield feed
+
+
+def _token(issuer: IssuerServer, **members: object) -> bytes:
+    return a_token(claims(**{"iss": issuer.url, "sid": "s1", "grant_id": "g1", **members}))
+
+
+def _reason(guard: Guard, token: bytes) -> str | None:
+    try:
+        guard.verify(token)
+    except TokenRefused as refusal:
+        return refusal.reason
+    return None
+
+
+def _feed_of(guard: Guard) -> Any:
+    return next(iter(guard.issuers.values())).revocations
+
+
+def _heard(guard: Guard, pages: int) -> None:
+    until(lambda: guard.statistics()["feed_pages"] >= pages)
+
+
+def test_a_revoked_token_is_refused_also_when_it_was_verified_a_moment_ago(issuer: IssuerServer, feed: FakeFeed) -> None:
+    with a_guard(issuer) as guard:
+        guard.warm()
+        token, other = _token(issuer), _token(issuer, jti="token-2", sid="s2", grant_id="g2")
+        before = [_reason(guard, token), _reason(guard, token)]
+
+        feed.revoke("sid", "s1")
+        _heard(guard, 2)
+
+        assert before == [None, None]
+        assert (_reason(guard, token), _reason(guard, other)) == ("revoked", None)
+
+
+async def test_the_asynchronous_driver_refuses_it_too(issuer: IssuerServer, feed: FakeFeed) -> None:
+    feed.revoke("jti", "token-1")
+    with a_guard(issuer) as guard:
+        await guard.awarm()
+
+        with pytest.raises(RevokedToken):
+            await guard.averify(_token(issuer))
+
+
+def test_warming_reads_the_whole_feed(issuer: IssuerServer, feed: FakeFeed) -> None:
+    feed.revoke("grant", "g1")
+    with a_guard(issuer) as guard:
+        assert guard.warm()
+
+        assert _reason(guard, _token(issuer)) == "revoked"
+
+
+def test_it_asks_behind_its_cursor_and_waits(issuer: IssuerServer, feed: FakeFeed) -> None:
+    feed.revoke("sid", "other")
+    issuer.publish(rsa_jwk(), epoch=5)
+    issuer.describe(revocation_feed_endpoint=f"{issuer.url}/feed")
+    feed.epoch = 5
+    with a_guard(issuer) as guard:
+        guard.warm()
+        until(lambda: len(feed.questions) >= 2)
+
+    assert feed.questions[:2] == [{}, {"after": "1", "wait": "10", "key_epoch": "5"}]
+
+
+def test_a_gap_makes_it_ask_for_everything(issuer: IssuerServer, feed: FakeFeed) -> None:
+    with a_guard(issuer) as guard:
+        guard.warm()
+        feed.page = lambda after: {**feed.good_page(after), **({} if after is None else {"from": 7, "entries": []})}
+        feed.revoke("sid", "s1")
+        until(lambda: {} in feed.questions[1:])
+        feed.page = feed.good_page
+        until(lambda: _reason(guard, _token(issuer)) == "revoked")
+
+        assert "gap" in str(guard.issuers[issuer.url].revocations._cause()) or guard.statistics()["failed_feed_pages"] >= 1
+
+
+def test_a_feed_that_counts_from_an_earlier_number_takes_nothing_back(issuer: IssuerServer, feed: FakeFeed) -> None:
+    """The issuer's database was restored from a backup: what it has forgotten is remembered here."""
+    feed.revoke("sid", "s1")
+    feed.revoke("sid", "s2")
+    with a_guard(issuer) as guard:
+        guard.warm()
+        feed.entries.clear()
+        feed.interrupt()
+        until(lambda: {"after": "0"}.items() <= feed.questions[-1].items())
+
+        assert _reason(guard, _token(issuer)) == "revoked"
+
+
+def test_a_large_feed_comes_in_pages(issuer: IssuerServer, feed: FakeFeed) -> None:
+    for n in range(5):
+        feed.revoke("sid", f"s{n}")
+
+    def by_two(after: int | None) -> dict[str, Any]:
+        page = feed.good_page(after)
+        entries = page["entries"][:2]
+        return {**page, "entries": entries, "to": page["from"] - 1 + len(entries), "more": len(page["entries"]) > 2}
+
+    feed.page = by_two
+    with a_guard(issuer, require_snapshot=True) as guard:
+        assert guard.warm()
+
+        assert _reason(guard, _token(issuer)) == "revoked"
+        assert [question.get("after") for question in feed.questions[:3]] == [None, "2", "4"]
+        assert not any("wait" in question for question in feed.questions[:3])
+
+
+def test_a_burned_key_is_refused_at_the_speed_of_the_feed(issuer: IssuerServer, feed: FakeFeed) -> None:
+    issuer.publish(rsa_jwk(), rsa_jwk("two", rsa_key("two")), epoch=1)
+    issuer.describe(revocation_feed_endpoint=f"{issuer.url}/feed")
+    with a_guard(issuer) as guard:
+        guard.warm()
+        assert _reason(guard, _token(issuer)) is None
+
+        issuer.publish(rsa_jwk("two", rsa_key("two")), epoch=2, revoked=["one"])
+        issuer.describe(revocation_feed_endpoint=f"{issuer.url}/feed")
+        feed.header, feed.sign, feed.epoch = {"kid": "two"}, rs256(rsa_key("two")), 2
+        feed.revoke("kid", "one")
+        _heard(guard, 2)
+
+        with pytest.raises(RevokedKey):
+            guard.verify(_token(issuer))
+        # `key_epoch` makes it ask for the keys, long before their next refresh.
+        until(lambda: guard.issuers[issuer.url].keys.view.key_set.epoch == 2)
+        assert guard.verify(a_token(claims(iss=issuer.url), a_header(kid="two"), rs256(rsa_key("two")))).sub == "alice"
+
+
+def test_a_page_of_a_key_that_is_new_makes_it_look_for_that_key(issuer: IssuerServer, feed: FakeFeed) -> None:
+    with a_guard(issuer) as guard:
+        guard.warm()
+        issuer.publish(rsa_jwk(), rsa_jwk("two", rsa_key("two")))
+        issuer.describe(revocation_feed_endpoint=f"{issuer.url}/feed")
+        feed.header, feed.sign = {"kid": "two"}, rs256(rsa_key("two"))
+
+        feed.revoke("sid", "s1")
+
+        until(lambda: _reason(guard, _token(issuer)) == "revoked")
+
+
+def test_a_forged_page_is_not_taken(issuer: IssuerServer, feed: FakeFeed) -> None:
+    events = Events()
+    with a_guard(issuer, on_event=events) as guard:
+        guard.warm()
+        feed.sign = rs256(rsa_key("mallory"))
+        feed.revoke("sid", "s1")
+        until(lambda: events.named("feed_failed"))
+
+        assert _reason(guard, _token(issuer)) is None
+        assert "bad_signature" in str(events.named("feed_failed")[0]["cause"])
+
+
+def test_a_restart_forgets_nothing_although_the_issuer_is_down(issuer: IssuerServer, feed: FakeFeed, tmp_path: Path) -> None:
+    feed.revoke("sid", "s1")
+    feed.revoke("sub_nbf", "alice", nbf=NOW)
+    with a_guard(issuer, state_dir=tmp_path) as guard:
+        guard.warm()
+        until(lambda: list(tmp_path.glob("revocations-*.json")))
+    issuer.replies.clear()
+
+    with a_guard(issuer, state_dir=tmp_path) as again:
+        assert _reason(again, _token(issuer, sid="s9", iat=NOW)) == "revoked"
+        assert _reason(again, _token(issuer, sid="s9", sub="bob")) is None
+        assert _reason(again, _token(issuer, sub="bob")) == "revoked"
+    assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
+
+
+def test_a_restart_goes_on_behind_its_cursor(issuer: IssuerServer, feed: FakeFeed, tmp_path: Path) -> None:
+    feed.revoke("sid", "s1")
+    with a_guard(issuer, state_dir=tmp_path) as guard:
+        guard.warm()
+        until(lambda: list(tmp_path.glob("revocations-*.json")))
+    asked = len(feed.questions)
+    feed.interrupt()
+
+    with a_guard(issuer, state_dir=tmp_path) as again:
+        again.warm()
+
+        assert {"after": "1"} in feed.questions[asked - 1 :]
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.write_text("{}"), lambda path: path.chmod(0o666)])
+def test_a_file_that_cannot_be_trusted_is_not_read(issuer: IssuerServer, feed: FakeFeed, tmp_path: Path, spoil: Any) -> None:
+    feed.revoke("sid", "s1")
+    with a_guard(issuer, state_dir=tmp_path) as guard:
+        guard.warm()
+        until(lambda: list(tmp_path.glob("revocations-*.json")))
+    spoil(next(tmp_path.glob("revocations-*.json")))
+    events = Events()
+
+    with a_guard(issuer, state_dir=tmp_path, on_event=events) as again:
+        again.warm()
+
+        assert _reason(again, _token(issuer)) == "revoked"  # from the issuer
+    assert events.named("saved_feed_unusable")
+
+
+class _Silence:
+    """A clock on which the feed falls silent when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_silent_feed_leaves_an_open_guard_to_exp_and_says_so(issuer: IssuerServer, feed: FakeFeed) -> None:
+    clock, events = _Silence(), Events()
+    with a_guard(issuer, monotonic=clock, on_event=events) as guard:
+        guard.warm()
+        feed.status = 500
+        feed.interrupt()
+        clock.now += 16
+        until(lambda: events.named("feed_silent"))
+
+        assert _reason(guard, _token(issuer)) is None
+        readiness = guard.ready()
+        assert readiness.ready
+        assert any("revocation feed" in warning and "16 s ago" in warning for warning in readiness.warnings)
+        assert guard.statistics()["feed_silent"] == 1
+
+        feed.status = 200
+        until(lambda: events.named("feed_heard"))
+        assert guard.statistics()["feed_silent"] == 0
+
+
+def test_a_silent_feed_makes_a_closed_guard_answer_503(issuer: IssuerServer, feed: FakeFeed) -> None:
+    clock = _Silence()
+    with a_guard(issuer, monotonic=clock, silent_feed="closed") as guard:
+        guard.warm()
+        feed.revoke("sid", "s9")
+        _heard(guard, 2)
+        assert _reason(guard, _token(issuer)) is None
+        feed.status = 500
+        feed.interrupt()
+        clock.now += 16
+
+        with pytest.raises(RevocationsUnknown) as refused:
+            guard.verify(_token(issuer))
+        assert (refused.value.status, refused.value.retry_after) == (503, 1)
+        # What is known to be revoked is known.
+        assert _reason(guard, _token(issuer, sid="s9")) == "revoked"
+        assert not guard.ready()
+
+
+def test_a_closed_guard_wants_an_issuer_that_has_a_feed(issuer: IssuerServer) -> None:
+    with a_guard(issuer, silent_feed="closed") as guard:
+        readiness = guard.warm()
+
+        assert not readiness
+        assert "the issuer has none" in readiness.reasons[0]
+        assert _reason(guard, _token(issuer)) == "revocations_unknown"
+
+
+def test_an_issuer_without_a_feed_is_verified_as_ever(issuer: IssuerServer) -> None:
+    with a_guard(issuer) as guard:
+        readiness = guard.warm()
+
+        assert (readiness.ready, readiness.warnings) == (True, ())
+        assert _reason(guard, _token(issuer)) is None
+        assert not _feed_of(guard).must_check
+        assert guard.statistics()["feed_followed"] == 0
+
+
+def test_a_snapshot_may_be_required_before_anything_is_accepted(issuer: IssuerServer, feed: FakeFeed) -> None:
+    feed.status = 500
+    with a_guard(issuer, require_snapshot=True) as guard:
+        until(lambda: _reason(guard, _token(issuer)) == "revocations_unknown" and feed.questions)
+        assert not guard.ready()
+        feed.status = 200
+        until(lambda: _reason(guard, _token(issuer)) is None)
+
+        assert guard.ready()
+
+
+def test_one_route_may_ask_for_more_than_the_guard(issuer: IssuerServer, feed: FakeFeed) -> None:
+    clock = _Silence()
+    with a_guard(issuer, monotonic=clock) as guard:
+        guard.warm()
+        who = guard.verify(_token(issuer))
+        guard.check(who, requirement(silent_feed="closed"))
+        feed.status = 500
+        feed.interrupt()
+        clock.now += 16
+
+        guard.check(who, requirement(silent_feed="open"))
+        with pytest.raises(RevocationsUnknown):
+            guard.check(who, requirement(silent_feed="closed"))
+
+
+@pytest.mark.parametrize("algorithms", [["ES256"], ["ES256", "PS256"]])
+def test_a_feed_signed_with_nothing_that_is_allowed_is_silent(
+    issuer: IssuerServer, feed: FakeFeed, algorithms: list[str]
+) -> None:
+    issuer.describe(revocation_feed_endpoint=f"{issuer.url}/feed", revocation_feed_signing_alg_values_supported=algorithms)
+    events = Events()
+    with a_guard(issuer, on_event=events) as guard:
+        guard.warm(0.1)
+        until(lambda: events.named("feed_failed"))
+
+        assert "none of which is allowed" in str(events.named("feed_failed")[0]["cause"])
+        assert feed.questions == []
+
+
+def test_an_algorithm_that_is_allowed_is_asked_for(issuer: IssuerServer, feed: FakeFeed) -> None:
+    issuer.describe(
+        revocation_feed_endpoint=f"{issuer.url}/feed", revocation_feed_signing_alg_values_supported=["ES256", "RS256"]
+    )
+    with a_guard(issuer) as guard:
+        guard.warm()
+
+    assert feed.questions[0] == {"alg": "RS256"}
+
+
+def test_an_issuer_that_has_no_room_to_wait_is_asked_again_later(issuer: IssuerServer, feed: FakeFeed) -> None:
+    """Answered at once and with nothing new, a reader that asked again at once would be a flood."""
+    with a_guard(issuer) as guard:
+        guard.warm()
+        until(lambda: len(feed.questions) == 2)
+        feed.interrupt()
+        _heard(guard, 2)
+        until(lambda: _feed_of(guard)._closed is not None)
+
+        assert len(feed.questions) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_child_follows_by_itself(issuer: IssuerServer, feed: FakeFeed) -> None:
+    with a_guard(issuer) as guard:
+        guard.warm()
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            # Nothing of the parent's threads is here; the first token starts this process's own.
+            status = 1
+            try:
+                _reason(guard, _token(issuer))
+                os.write(write, b"asked")
+                until(lambda: _reason(guard, _token(issuer)) == "revoked")
+                status = 0
+            finally:
+                os._exit(status)
+        os.read(read, 5)
+        feed.revoke("sid", "s1")
+
+        assert os.waitpid(child, 0)[1] == 0
