@@ -50,7 +50,7 @@ format: $(DEV_STAMP) ## Write the one formatting there is
 	$(VENV)/bin/ruff format .
 
 bench: $(DEV_STAMP) ## Measure both servers, then the kit beside other libraries; write tables and plots
-	@$(PYTHON) -m benchmarks; measured=$$?; $(PYTHON) -m benchmarks.peers && exit $$measured
+	@$(PYTHON) -m benchmarks; measured=$$?; $(PYTHON) -m benchmarks.peers.speed && $(PYTHON) -m benchmarks.peers && exit $$measured
 
 drills: $(DEV_STAMP) ## Try both servers against faults at reduced counts, within 30 minutes; DRILLS="R1 R4" picks
 	@$(PYTHON) -m tests.drills $(DRILLS)

@@ -29,12 +29,21 @@ class Server:
     """One server process. Its standard output goes to a file, as a container's log does."""
 
     def __init__(
-        self, module: str, words: Sequence[str], url: str, environment: Mapping[str, str], log: Path, ready: str
+        self,
+        module: str,
+        words: Sequence[str],
+        url: str,
+        environment: Mapping[str, str],
+        log: Path,
+        ready: str,
+        *,
+        program: Sequence[str] = (),
     ) -> None:
         self.url = url
-        self._command = [sys.executable, "-m", module, *words]
+        self._command = [*(program or (sys.executable, "-m")), module, *words]
         # Compiled once and kept, as on any installation: an environment that forbids it would measure the compiler at each start.
         self._environment = {**os.environ, **environment, "PYTHONDONTWRITEBYTECODE": ""}
+        self._name = module
         self._log = log
         self._ready = ready
         self._process: subprocess.Popen[bytes] | None = None
@@ -63,7 +72,7 @@ class Server:
             )
         while not _answers(self.url, self._ready):
             if self._process.poll() is not None or time.monotonic() > began + _READY_SECONDS:
-                raise DidNotStart(f"{self._command[2]} did not start; its log is {self._log}")
+                raise DidNotStart(f"{self._name} did not start; its log is {self._log}")
             time.sleep(_LOOK_SECONDS)
         return time.monotonic() - began
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import ipaddress
 import json
 import secrets
@@ -44,6 +45,8 @@ class Realm:
     down: bool = False
     delay: float = 0.0
     fetches: int = 0
+    # Keys that are published too and that nobody has.
+    others: int = 0
     # Seconds by which the clock of whoever is served runs ahead of this one.
     ahead: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -69,6 +72,10 @@ class Realm:
         }
         return sign(key(name), {"alg": "RS256", "typ": "at+jwt", "kid": name, **(header or {})}, claims)
 
+    def key_set(self) -> str:
+        """Return the key set document."""
+        return json.dumps({"keys": [public_jwk(name) for name in self.keys] + [_made_up(n) for n in range(self.others)]})
+
     def now(self) -> int:
         """Return the time of whoever is served."""
         return int(time.time() + self.ahead)
@@ -78,7 +85,7 @@ class Realm:
         if path == "/.well-known/jwks.json":
             with self.lock:
                 self.fetches += 1
-            return json.dumps({"keys": [public_jwk(name) for name in self.keys]}).encode()
+            return self.key_set().encode()
         if path in {"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"}:
             return json.dumps(
                 {
@@ -107,6 +114,13 @@ def public_jwk(name: str) -> dict[str, str]:
     numbers = key(name).public_key().public_numbers()
     n = base64url.encode(numbers.n.to_bytes(256, "big"))
     return {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": name, "n": n, "e": "AQAB"}
+
+
+def _made_up(number: int) -> dict[str, str]:
+    """Return a public key without a private half: as large as another, and quick to make."""
+    modulus = int.from_bytes(hashlib.shake_256(b"%d" % number).digest(256), "big") | 1 | 1 << 2047
+    n = base64url.encode(modulus.to_bytes(256, "big"))
+    return {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": f"other-{number}", "n": n, "e": "AQAB"}
 
 
 class Issuer:

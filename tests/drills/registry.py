@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tests.drills import r01_rotation, r04_clock, r05_compromise, r19_properties, r20_models, r25_key_encryption_keys
+from tests.drills import (
+    r01_rotation,
+    r03_partition,
+    r04_clock,
+    r05_compromise,
+    r19_properties,
+    r20_models,
+    r21_key_set_abuse,
+    r25_key_encryption_keys,
+    r27_issuer_gone,
+)
 from tests.drills.tally import Tally
 
 DRILLS: Final[dict[str, Callable[..., Tally]]] = {
@@ -14,5 +24,8 @@ DRILLS: Final[dict[str, Callable[..., Tally]]] = {
     "R5": r05_compromise.run,
     "R4": r04_clock.run,
     "R25": r25_key_encryption_keys.run,
+    "R3": r03_partition.run,
+    "R21": r21_key_set_abuse.run,
+    "R27": r27_issuer_gone.run,
     "R19": r19_properties.run,
 }

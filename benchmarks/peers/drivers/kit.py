@@ -7,8 +7,11 @@ import time
 from importlib.metadata import version
 from typing import Any, Final
 
-from benchmarks.peers.drivers.python_peers import serve, stall
+from benchmarks.peers.drivers.python_peers import least, raw_verification, serve, stall
 from resource_server import Guard, TokenRefused
+from resource_server.verifier.key_set import parse_key_set
+from resource_server.verifier.policy import Policy
+from resource_server.verifier.verify import verify
 
 _WITHIN: Final = 0.7
 
@@ -24,7 +27,11 @@ class Kit:
         if order["do"] == "new":
             if self._guard is not None:
                 self._guard.close()
-            self._guard = Guard(issuer=order["issuer"], audience=order["audience"], on_event=lambda *_: None)
+            remembered = order.get("cached_tokens", 10_000)
+            self._guard = Guard(
+                issuer=order["issuer"], audience=order["audience"], cached_tokens=remembered, on_event=lambda *_: None
+            )
+            self._policy = Policy(order["issuer"], frozenset({order["audience"]}))
             return {}
         if order["do"] == "time passed":
             self._wake()
@@ -34,7 +41,33 @@ class Kit:
             return {"accepted": sum(outcome["accepted"] for outcome in outcomes)}
         if order["do"] == "stall":
             return await stall(lambda: self._try(order["token"]))
+        if order["do"] == "time":
+            return await self._time(order["tokens"])
+        if order["do"] == "time keys":
+            return {"us": [await self._time_core(document, order["tokens"]) for document in order["documents"]]}
         return await self._try(order["token"])
+
+    async def _time(self, tokens: list[str]) -> dict[str, Any]:
+        assert self._guard is not None
+        guard = self._guard
+        for token in tokens:
+            await guard.averify(token)
+
+        async def each() -> None:
+            for token in tokens:
+                guard.verify(token)
+
+        return {"us": await least(each, len(tokens)), "raw_us": raw_verification()}
+
+    async def _time_core(self, document: str, tokens: list[str]) -> float:
+        key_set, now = parse_key_set(document.encode(), self._policy.algorithms), int(time.time())
+        presented = [token.encode() for token in tokens]
+
+        async def each() -> None:
+            for token in presented:
+                verify(token, key_set, self._policy, now)
+
+        return await least(each, len(tokens))
 
     async def _try(self, token: str) -> dict[str, Any]:
         assert self._guard is not None

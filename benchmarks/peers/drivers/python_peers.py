@@ -114,7 +114,21 @@ class Peer:
             return {"accepted": sum(outcome["accepted"] for outcome in outcomes)}
         if order["do"] == "stall":
             return await stall(lambda: self._try(order["token"]))
+        if order["do"] == "time":
+            return await self._time(order["tokens"])
         return await self._try(order["token"])
+
+    async def _time(self, tokens: list[str]) -> dict[str, Any]:
+        if not (await self._try(tokens[0]))["accepted"]:
+            raise ValueError("it does not accept what it is timed with")
+
+        async def each() -> None:
+            for token in tokens:
+                outcome = self._verify(token)
+                if self._is_async:
+                    await outcome
+
+        return {"us": await least(each, len(tokens)), "raw_us": raw_verification()}
 
     async def _try(self, token: str) -> dict[str, Any]:
         try:
@@ -124,6 +138,33 @@ class Peer:
         except Exception as error:  # noqa: BLE001  # whatever a library raises is its refusal
             return {"accepted": False, "why": f"{type(error).__name__}: {error}"[:200]}
         return {"accepted": True}
+
+
+async def least(act: Callable[[], Awaitable[None]], count: int, batches: int = 5) -> float:
+    """Return microseconds of this thread for one of `count` operations: the least of a few batches."""
+    taken = []
+    for _ in range(batches):
+        began = time.thread_time_ns()
+        await act()
+        taken.append((time.thread_time_ns() - began) / count / 1000)
+    return min(taken)
+
+
+def raw_verification(times: int = 500, batches: int = 5) -> float:
+    """Return microseconds of one RSA-2048 verification with nothing around it."""
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    message = b"x" * 600
+    signature, public = private.sign(message, padding.PKCS1v15(), SHA256()), private.public_key()
+    taken = []
+    for _ in range(batches):
+        began = time.thread_time_ns()
+        for _ in range(times):
+            public.verify(signature, message, padding.PKCS1v15(), SHA256())
+        taken.append((time.thread_time_ns() - began) / times / 1000)
+    return min(taken)
 
 
 async def stall(act: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:

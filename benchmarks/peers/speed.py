@@ -1,0 +1,208 @@
+"""`python -m benchmarks.peers.speed`: what protection costs, the kit and its peers in one interleaved run; a table and a plot.
+
+Two things are measured: processor time of a server for an answer, open and protected, and processor time of one verification beside one
+raw RSA verification of the same process. Both are ratios, so other machines may be compared; the report says how busy this one was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from benchmarks import load, machine, servers
+from benchmarks.load import Load, LoadFailed
+from benchmarks.peers import environments, speed_report
+from benchmarks.peers.environments import HERE, LIBRARIES, Library, NotInstalled
+from benchmarks.peers.issuer import AUDIENCE, Issuer, Realm, an_issuer
+from benchmarks.peers.process import PeerFailed, a_peer, trusting
+from benchmarks.servers import ROOT, DidNotStart, Server
+
+RESULTS: Final = ROOT / "docs" / "performance"
+# A kind of server, and the open one that it is held against.
+STACKS: Final = (
+    ("starlette+kit", "starlette"),
+    ("starlette+kit-uncached", "starlette"),
+    ("starlette+pyjwt", "starlette"),
+    ("fastapi+kit", "fastapi"),
+    ("fastapi+pyjwt", "fastapi"),
+    ("http+jose", "http"),
+    ("http+aws-jwt-verify", "http"),
+    ("http+fast-jwt", "http"),
+    ("http+fast-jwt-cached", "http"),
+    ("express+express-oauth2-jwt-bearer", "express"),
+)
+MANY_KEYS: Final = 999
+# Some libraries read all keys again for each token.
+_FEWER: Final = 20
+# Behind an HTTP server of its own, or timed by HTTP below.
+_NOT_TIMED: Final = frozenset({"express-oauth2-jwt-bearer"})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured."""
+
+    rounds: int
+    seconds: float
+    tokens: int
+    timed: int
+
+
+FULL: Final = Plan(rounds=3, seconds=2.0, tokens=5_000, timed=1_000)
+QUICK: Final = Plan(rounds=1, seconds=1.0, tokens=300, timed=100)
+
+
+@dataclass
+class Results:
+    """Processor time in microseconds, by what was measured; why something was not; how busy others kept the machine."""
+
+    cpu: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    rate: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    missing: dict[str, str] = field(default_factory=dict)
+    others: list[float] = field(default_factory=list)
+
+    def of(self, name: str) -> float | None:
+        """Return the median of what was measured."""
+        return median(self.cpu[name]) if self.cpu.get(name) else None
+
+    def ratio(self, above: str, below: str) -> float | None:
+        """Return one median in terms of another."""
+        first, second = self.of(above), self.of(below)
+        return first / second if first and second else None
+
+
+def main(words: list[str] | None = None) -> int:
+    """Measure, print, write `docs/performance/peers.md` and its plot."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.speed", description="What protection costs.")
+    parser.add_argument("--quick", action="store_true", help="one short round")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="where the report goes (default: docs/performance)")
+    parser.add_argument("--kit-alone", action="store_true", help="without the libraries that need an environment of their own")
+    given = parser.parse_args(words)
+    if sys.platform != "linux":
+        print("The benchmarks read /proc: they run on Linux alone.", file=sys.stderr)
+        return 2
+    plan, began = QUICK if given.quick else FULL, time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="sealwright-speed-") as folder, an_issuer(Path(folder)) as issuer:
+        results = measure(Path(folder), issuer, plan, kit_alone=given.kit_alone)
+    print(speed_report.as_text(results))
+    given.output.mkdir(parents=True, exist_ok=True)
+    (given.output / "peers.md").write_text(speed_report.as_markdown(results, plan.rounds, plan.seconds), encoding="utf-8")
+    (given.output / "peers.svg").write_text(speed_report.as_svg(results), encoding="utf-8")
+    print(f"\n{time.monotonic() - began:.0f} s; written to {given.output}/peers.md and peers.svg")
+    return 0
+
+
+def measure(folder: Path, issuer: Issuer, plan: Plan, *, kit_alone: bool = False) -> Results:
+    """Measure everything that can be."""
+    results = Results()
+    libraries: list[Library | None] = [None, *(library for library in LIBRARIES if not kit_alone)]
+    for library in libraries:
+        _time(library, folder, issuer, plan, results)
+    realm = issuer.realm()
+    tokens = [realm.token(exp=realm.now() + 3600) for _ in range(plan.tokens)]
+    with ExitStack() as stack:
+        cores = machine.choose_cores()
+        running: dict[str, Server] = {}
+        for kind in dict.fromkeys(kind for pair in STACKS for kind in (pair[1], pair[0])):
+            try:
+                server = _server(kind, folder, realm, issuer, kit_alone=kit_alone)
+                running[kind] = stack.enter_context(servers.running(server, cores.server))
+            except (NotInstalled, DidNotStart) as reason:
+                results.missing[kind] = str(reason)
+        for number in range(plan.rounds):
+            print(f"  round {number + 1} of {plan.rounds} …", file=sys.stderr, flush=True)
+            for kind, server in running.items():
+                _sample(kind, server, tokens, plan.seconds, cores, results)
+    return results
+
+
+def _server(kind: str, folder: Path, realm: Realm, issuer: Issuer, *, kit_alone: bool) -> Server:
+    port = servers.free_port()
+    words = [kind, str(port), realm.url, realm.jwks_uri, AUDIENCE]
+    environment, url = trusting(issuer.certificate), f"http://127.0.0.1:{port}"
+    log = folder / f"{kind}.log"
+    if kind.startswith(("starlette", "fastapi")):
+        return Server("benchmarks.peers.stacks", words, url, environment, log, "/ready")
+    if kit_alone:
+        raise NotInstalled("left out")
+    environment["PEERS_NODE_MODULES"] = str(environments.node_environment())
+    return Server(str(HERE / "drivers" / "node_stacks.mjs"), words, url, environment, log, "/ready", program=["node"])
+
+
+def _sample(kind: str, server: Server, tokens: list[str], seconds: float, cores: machine.Cores, results: Results) -> None:
+    # Open servers are sent the tokens too: reading the header is no part of protecting.
+    wanted = Load(server.url, [load.get(server.url, "/me", token=token) for token in tokens])
+    if kind not in results.cpu:
+        # The first round of all tokens fills the caches that there are.
+        try:
+            load.start(wanted, 1.0, cores.load).outcome()
+        except LoadFailed as failure:
+            results.missing[kind] = str(failure)
+            return
+    before, busy, own, began = machine.cpu_seconds(server.pid), machine.busy_seconds(), time.process_time(), time.monotonic()
+    running = load.start(wanted, seconds, cores.load)
+    try:
+        outcome = running.outcome()
+    except LoadFailed as failure:
+        results.missing[kind] = str(failure)
+        return
+    used = machine.cpu_seconds(server.pid) - before
+    ours = used + running.cpu_seconds + time.process_time() - own
+    results.others.append(max(0.0, machine.busy_seconds() - busy - ours) / (time.monotonic() - began))
+    results.cpu[kind].append(used / outcome.answered * 1e6)
+    results.rate[kind].append(outcome.rate)
+
+
+def _time(library: Library | None, folder: Path, issuer: Issuer, plan: Plan, results: Results) -> None:
+    name = library.name if library is not None else "kit"
+    if name in _NOT_TIMED:
+        return
+    print(f"  {name} …", file=sys.stderr, flush=True)
+    try:
+        with a_peer(library, folder, issuer.certificate, shifted=False) as peer:
+            for _ in range(plan.rounds):
+                for what, more, others in _timings(name):
+                    realm = issuer.realm()
+                    realm.others = others
+                    peer.new(realm, **more)
+                    count = plan.timed if others == 0 else plan.timed // _FEWER
+                    us, raw = peer.microseconds([realm.token() for _ in range(count)])
+                    results.cpu[f"{name} {what}"].append(us)
+                    results.cpu[f"{name} raw"].append(raw)
+                if library is None:
+                    realm = issuer.realm()
+                    tokens, documents = [realm.token() for _ in range(plan.timed)], [realm.key_set()]
+                    realm.others = MANY_KEYS
+                    peer.new(realm)
+                    one, many = peer.microseconds_of_keys([*documents, realm.key_set()], tokens)
+                    results.cpu["kit core"].append(one)
+                    results.cpu["kit many"].append(many)
+    except (NotInstalled, PeerFailed) as reason:
+        results.missing[name] = str(reason)
+
+
+def _timings(name: str) -> Iterator[tuple[str, dict[str, object], int]]:
+    """Yield what is timed of a library: under what name, with which options, and how many keys more there are."""
+    if name == "kit":
+        yield "verify", {"cached_tokens": 0}, 0
+        yield "cached", {"cached_tokens": 10_000}, 0
+        return
+    yield "verify", {}, 0
+    if name == "fast-jwt":
+        yield "cached", {"cache": 10_000}, 0
+    yield "many", {}, MANY_KEYS
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""One and the same `GET /me`, open and protected: `python -m benchmarks.peers.stacks KIND PORT ISSUER JWKS AUDIENCE`.
+
+`starlette` and `fastapi` are open; what follows a `+` protects: the kit with and without remembered tokens, or PyJWT as tutorials write it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+import jwt
+import uvicorn
+from fastapi import Depends, FastAPI, HTTPException
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from resource_server import Guard
+
+KINDS: Final = (
+    "starlette",
+    "starlette+kit",
+    "starlette+kit-uncached",
+    "starlette+pyjwt",
+    "fastapi",
+    "fastapi+kit",
+    "fastapi+pyjwt",
+)
+# At the module: FastAPI looks annotations up there.
+_BEARER: Final = HTTPBearer()
+_WELCOME: Final = {"sub": "alice", "scope": "read"}
+
+
+async def ready(_request: Request) -> Response:
+    return PlainTextResponse("ready")
+
+
+def decoder(issuer: str, jwks_uri: str, audience: str) -> Callable[[str], dict[str, Any]]:
+    """Return PyJWT's verification, with keys by PyJWKClient."""
+    client = jwt.PyJWKClient(jwks_uri)
+
+    def decode(token: str) -> dict[str, Any]:
+        signing_key = client.get_signing_key_from_jwt(token)
+        return jwt.decode(token, signing_key, algorithms=["RS256"], audience=audience, issuer=issuer)
+
+    return decode
+
+
+def starlette(kind: str, issuer: str, jwks_uri: str, audience: str) -> Any:
+    """Return the Starlette application of a kind."""
+    decode = decoder(issuer, jwks_uri, audience)
+
+    async def open_(_request: Request) -> Response:
+        return JSONResponse(_WELCOME)
+
+    async def by_kit(request: Request) -> Response:
+        who = request.state.principal
+        return JSONResponse({"sub": who.sub, "scope": "read"})
+
+    async def by_pyjwt(request: Request) -> Response:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return JSONResponse({"error": "no token"}, 401)
+        try:
+            claims = decode(token)
+        except jwt.PyJWTError:
+            return JSONResponse({"error": "invalid_token"}, 401)
+        return JSONResponse({"sub": claims["sub"], "scope": "read"})
+
+    me = {"starlette": open_, "starlette+pyjwt": by_pyjwt}.get(kind, by_kit)
+    app = Starlette(routes=[Route("/me", me), Route("/ready", ready)])
+    return _guarded(app, kind, issuer, audience) if "+kit" in kind else app
+
+
+def fastapi(kind: str, issuer: str, jwks_uri: str, audience: str) -> Any:
+    """Return the FastAPI application of a kind."""
+    decode = decoder(issuer, jwks_uri, audience)
+
+    def caller(credentials: Annotated[HTTPAuthorizationCredentials, Depends(_BEARER)]) -> dict[str, Any]:
+        try:
+            return decode(credentials.credentials)
+        except jwt.PyJWTError as error:
+            raise HTTPException(401) from error
+
+    app = FastAPI()
+    app.add_route("/ready", ready)
+    if kind == "fastapi+pyjwt":
+
+        async def me(who: dict[str, Any] = Depends(caller)) -> dict[str, str]:  # noqa: B008  # as its tutorials write it
+            return {"sub": who["sub"], "scope": "read"}
+    else:
+
+        async def me() -> dict[str, str]:  # type: ignore[misc]  # one of the two
+            return _WELCOME
+
+    app.get("/me")(me)
+    return _guarded(app, kind, issuer, audience) if "+kit" in kind else app
+
+
+def _guarded(app: Any, kind: str, issuer: str, audience: str) -> Any:
+    guard = Guard(issuer=issuer, audience=audience, cached_tokens=0 if kind.endswith("uncached") else 10_000)
+    guard.warm()
+    return guard.wrap(app, public=["/ready"])
+
+
+def main() -> None:
+    """Serve one of them."""
+    kind, port, *rest = sys.argv[1:]
+    make = fastapi if kind.startswith("fastapi") else starlette
+    uvicorn.run(make(kind, *rest), host="127.0.0.1", port=int(port), log_config=None, access_log=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""What protection costs: the program runs, at counts that say nothing, with the kit alone; and its table and plot are told."""
+
+from __future__ import annotations
+
+import shutil
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from benchmarks.peers import speed, speed_report
+from benchmarks.peers.issuer import an_issuer
+from benchmarks.peers.speed import STACKS, Plan, Results
+
+
+def invented() -> Results:
+    results = Results()
+    for kind, base in STACKS:
+        results.cpu[base] = [30.0]
+        results.cpu[kind] = [36.0 if "kit" in kind else 170.0]
+    for name in ("kit", "pyjwt", "jose"):
+        results.cpu |= {f"{name} verify": [30.0], f"{name} raw": [20.0], f"{name} many": [31.0]}
+    results.cpu |= {"kit cached": [1.9], "kit core": [28.0]}
+    results.missing["fastmcp"] = "no registry"
+    results.others = [1.5]
+    return results
+
+
+def test_one_tiny_run_measures_the_kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    monkeypatch.setattr(speed, "STACKS", STACKS[:1])
+    with an_issuer(tmp_path) as issuer:
+        results = speed.measure(tmp_path, issuer, Plan(rounds=1, seconds=0.2, tokens=20, timed=40), kit_alone=True)
+
+    assert results.missing == {}
+    names = ("kit verify", "kit cached", "kit core", "kit many", "kit raw", "starlette", "starlette+kit")
+    assert all((results.of(name) or 0) > 0 for name in names)
+
+
+def test_the_report_judges_the_kit_and_tells_what_is_missing() -> None:
+    told = speed_report.as_markdown(invented(), 3, 2.0)
+
+    assert "÷ raw RSA-2048 verification | ≤ 1.40 | 1.40 | met |" in told
+    assert "| `Guard.verify` of a token seen before ÷ raw | ≤ 0.10 | 0.10 | met |" in told
+    assert "busy machine" in told
+    assert "fastmcp (no registry)" in told
+    assert all(speed_report.STACK_NAMES[kind] in told for kind, _base in STACKS)
+
+
+def test_what_was_not_measured_is_told_as_such() -> None:
+    assert speed_report.as_text(Results()).count("not measured") == len(speed_report.LINES)
+
+
+def test_the_plot_is_well_formed_and_has_a_bar_for_each_figure() -> None:
+    root = ET.fromstring(speed_report.as_svg(invented()))
+    bars = [element for element in root if element.tag.endswith("rect") and element.get("height") == "16"]
+
+    assert len(bars) == len(STACKS) + 4
+    assert all(float(bar.get("x", "")) + float(bar.get("width", "")) < 960 for bar in bars)
