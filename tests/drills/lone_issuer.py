@@ -54,7 +54,7 @@ class LoneIssuer:
 
     def promote(self) -> str:
         """Have the standby sign; return its kid."""
-        return str(command("key", "rotate", "--emergency", "--yes", environment=self.environment)["active_kid"])
+        return str(command("key", "rotate", "--emergency", environment=self.environment)["active_kid"])
 
     def start_ahead(self, seconds: float) -> None:
         """Start again, on a machine whose clock is ahead by so much."""
