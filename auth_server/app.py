@@ -14,6 +14,7 @@ from starlette.routing import Route, Router
 from auth_server.api.login import DEVICE_COOKIE
 from auth_server.api.registry import all_doors, management_doors
 from auth_server.endpoints.registry import all_endpoints
+from auth_server.interaction.routes import all_pages
 from auth_server.jobs.registry import all_jobs
 from auth_server.jobs.runner import JobRunner
 from auth_server.services import Services
@@ -41,7 +42,12 @@ class Application:
     ) -> None:
         self._services = services
         self._runs_jobs = runs_jobs
-        served = doors or (*all_endpoints(services), *all_doors(services), *self._shared_management())
+        served = doors or (
+            *all_endpoints(services),
+            *all_doors(services),
+            *all_pages(services),
+            *self._shared_management(),
+        )
         # The router alone: Starlette's own last net would answer before ours. And it must not redirect to a path with or without a
         # slash: the address would come from the Host header, and a 307 repeats the body, with the client's secret in it.
         routes = [Route(door.path, door) for door in served]
@@ -95,7 +101,7 @@ class Application:
                 forwarded.append(value)
         address = client_address(peer, forwarded, self._trusted) if self._trusted else peer
         facts = RequestFacts(address, request_id(sent_id))
-        if scope["path"] != "/api/login":
+        if scope["path"] not in _PASSWORD_PATHS:
             return facts
         scope[FACTS] = facts
         return RequestFacts(address, facts.request_id, Request(scope, receive).cookie(self._device_cookie))
@@ -140,6 +146,8 @@ class _NotFound:
             await _send(send, page)
 
 
+# Where a password is typed: there the browser says whether the account knows it.
+_PASSWORD_PATHS: Final = frozenset({"/api/login", "/login", "/login/confirm", "/register-account"})
 _NOT_FOUND: Final = json_response({"error": "not_found", "error_description": "there is nothing here"}, status=404)
 _SERVER_ERROR: Final = json_response(
     {"error": "server_error", "error_description": "the server failed; nothing was granted"}, status=500

@@ -68,7 +68,7 @@ class Recovery:
         account = found.account if found else None
 
         def work(tx: Transaction) -> int | None:
-            verdict = self._limits.charge(tx, account.sub if account else f"?{name if key is None else key}", facts)
+            verdict = self._limits.charge(tx, "reset", account.sub if account else f"?{name if key is None else key}", facts)
             if verdict.may_send:
                 self._send(tx, account, facts, language, interaction)
             return verdict.retry_after

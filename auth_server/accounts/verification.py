@@ -23,6 +23,7 @@ from auth_server.store.tickets import StoredTicket
 from auth_server.store.transaction import Transaction
 from auth_server.web.request_facts import RequestFacts
 
+CHANGE_RETRY_SECONDS: Final = 60
 _CHANGE_MS: Final = LIFETIME_SECONDS[Purpose.EMAIL_NEW] * 1000
 
 
@@ -76,7 +77,7 @@ class Verification:
         """
 
         def work(tx: Transaction) -> int | None:
-            verdict = self._limits.charge(tx, sub, facts)
+            verdict = self._limits.charge(tx, "verify", sub, facts)
             account = tx.accounts.find(sub)
             if verdict.may_send and account is not None and account.email is not None and not account.email_verified:
                 owner = tx.accounts.find_by_verified_email(parse_email(account.email).key)
@@ -121,14 +122,13 @@ class Verification:
         new = email_name(email)
 
         def work(tx: Transaction) -> int | None:
-            verdict = self._limits.charge(tx, sub, facts)
+            verdict = self._limits.charge(tx, "change", sub, facts)
             if verdict.may_send:
                 self._begin_change(tx, sub, new, facts, language)
-            return verdict.retry_after if not verdict.may_send else None
+            # Whoever asks is signed in, so nothing is given away by saying that it was too soon.
+            return None if verdict.may_send else verdict.retry_after or CHANGE_RETRY_SECONDS
 
-        retry_after = await self._store.run(work)
-        if retry_after is not None:
-            raise ApiError(429, "slow_down", "Too many letters were asked for. Try again later.", retry_after=retry_after)
+        self._limits.refuse(await self._store.run(work))
 
     async def cancel(self, sub: str, facts: RequestFacts) -> bool:
         """Forget a change of address; False when none is under way.

@@ -34,14 +34,17 @@ class Consents:
         Raises:
             StoreUnavailable: the database did not answer.
         """
-        return await self._store.run(lambda tx: self._withdraw(tx, sub, client_id, actor, facts))
+        return await self._store.run(lambda tx: self.withdraw_in(tx, sub, client_id, actor=actor, facts=facts))
 
     def remember(self, tx: Transaction, sub: str, client_id: str, resource: str, scope: frozenset[str]) -> None:
         """Note scopes that a person allowed, in the caller's transaction, which holds the account."""
         tx.consents.add(sub, client_id, resource, scope)
         record(tx, EventName.CONSENT_GRANTED, sub=sub, client_id=client_id, detail={"scope": " ".join(sorted(scope))})
 
-    def _withdraw(self, tx: Transaction, sub: str, client_id: str, actor: str | None, facts: RequestFacts | None) -> bool:
+    def withdraw_in(
+        self, tx: Transaction, sub: str, client_id: str, *, actor: str | None = None, facts: RequestFacts | None = None
+    ) -> bool:
+        """Take it back in the caller's transaction; otherwise like `withdraw`."""
         tx.accounts.lock(sub)
         withdrawn = tx.consents.withdraw(sub, client_id)
         ended = tx.refresh_tokens.revoke_of_consent(sub, client_id, "consent_withdrawn")

@@ -36,7 +36,12 @@ from auth_server.web.browser import Browser, digest, fresh
 LIFETIME_SECONDS: Final = 3600
 AUTHORIZE: Final = "/authorize"
 # Where each step has its page.
-PATHS: Final = {Step.CHOOSE: "/login", Step.LOGIN: "/login", Step.STEP_UP: "/login", Step.CONSENT: "/consent"}
+PATHS: Final = {
+    Step.CHOOSE: "/login/accounts",
+    Step.LOGIN: "/login",
+    Step.STEP_UP: "/login/confirm",
+    Step.CONSENT: "/consent",
+}
 _ID_BYTES: Final = 16
 
 
@@ -232,6 +237,23 @@ class Interactions:
             raise PageError("consent is not what is due")
         sid, scope = person.session.sid, person.scope
         await self._change(lambda tx, whose: tx.interactions.approve(interaction.id, whose, sid, scope), browser)
+
+    async def restart(self, interaction_id: str, browser: Browser) -> str:
+        """Begin a request of this browser anew, though it expired or was answered; return the new id.
+
+        Raises:
+            PageError: it is this browser's no longer, or its client is not there any more.
+            StoreUnavailable: the database did not answer.
+        """
+        if browser.interaction is None:
+            raise _gone()
+        whose = digest(browser.interaction)
+        stored = await self._store.read(lambda tx: tx.interactions.find_over(interaction_id, whose))
+        if stored is None:
+            raise _gone()
+        await self._client(stored)
+        new_id, _ = await self.begin(AuthorizationRequest.from_text(stored.request), browser)
+        return new_id
 
     async def deny(self, interaction_id: str, browser: Browser) -> None:
         """Note that the person refuses; otherwise like `signed_in`."""

@@ -34,10 +34,11 @@ class LetterLimits:
     def __init__(self, guesses: GuessLimits) -> None:
         self._guesses = guesses
 
-    def charge(self, tx: Transaction, whose: str, facts: RequestFacts) -> LetterVerdict:
+    def charge(self, tx: Transaction, kind: str, whose: str, facts: RequestFacts) -> LetterVerdict:
         """Count one, in a transaction that commits whatever the verdict is.
 
         Args:
+            kind: which letter, for a letter of one kind must not keep another one back.
             whose: `sub` of the account, or what was typed when there is none.
 
         Raises:
@@ -48,7 +49,7 @@ class LetterLimits:
         )
         if not place.admitted:
             return LetterVerdict(False, math.ceil(place.wait_ms / 1000))
-        theirs = tx.attempts.charge(self._guesses.key_of("letters/name", whose), interval_ms=_WHOSE_MS, burst=1)
+        theirs = tx.attempts.charge(self._guesses.key_of(f"letters/{kind}", whose), interval_ms=_WHOSE_MS, burst=1)
         return LetterVerdict(theirs.admitted, None)
 
     @staticmethod

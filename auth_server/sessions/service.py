@@ -83,6 +83,16 @@ class Sessions:
             return []
         return await self._store.read(lambda tx: tx.sessions.in_browser(digest(cookie)))
 
+    async def lapsed_in_browser(self, cookie: str | None) -> list[Session]:
+        """Return the sessions of a browser that nobody ended and that were not used for too long: who may want to sign in again.
+
+        Raises:
+            StoreUnavailable: the database did not answer.
+        """
+        if cookie is None:
+            return []
+        return await self._store.read(lambda tx: tx.sessions.lapsed_in_browser(digest(cookie)))
+
     async def leave(
         self, cookie: str, sid: str, change: CookieChange, *, reason: str = "signed_out", facts: RequestFacts | None = None
     ) -> bool:
@@ -143,14 +153,33 @@ class Sessions:
         Raises:
             StoreUnavailable: the database did not answer.
         """
+        return await self._store.run(lambda tx: self.end_all_in(tx, sub, reason, keep_sid=keep_sid, actor=actor, facts=facts))
 
-        def work(tx: Transaction) -> int:
-            ended = tx.sessions.end_all(sub, reason, keep_sid=keep_sid)
-            for sid in ended:
-                self._leave_behind(tx, sid, sub, reason, actor, facts)
-            return len(ended)
+    def end_all_in(
+        self,
+        tx: Transaction,
+        sub: str,
+        reason: str,
+        *,
+        keep_sid: str | None = None,
+        actor: str | None = None,
+        facts: RequestFacts | None = None,
+    ) -> int:
+        """End every session of an account in the caller's transaction; otherwise like `end_all`."""
+        ended = tx.sessions.end_all(sub, reason, keep_sid=keep_sid)
+        for sid in ended:
+            self._leave_behind(tx, sid, sub, reason, actor, facts)
+        return len(ended)
 
-        return await self._store.run(work)
+    async def exchange_cookie(self, change: CookieChange) -> None:
+        """Put another cookie in the place of a browser's, after a change of what it may do.
+
+        Raises:
+            StoreUnavailable: the database did not answer.
+        """
+        old = change.old_digest
+        if old is not None:
+            await self._store.run(lambda tx: tx.sessions.move(old, change.new_digest))
 
     def end_in(
         self, tx: Transaction, sid: str, reason: str, *, actor: str | None = None, facts: RequestFacts | None = None

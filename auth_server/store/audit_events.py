@@ -190,6 +190,20 @@ class AuditEvents:
         found = self._connection.execute(select(AUDIT_EVENT.c.hash).where(AUDIT_EVENT.c.seq == seq)).scalar()
         return None if found is None else bytes(found)
 
+    def of_account(self, sub: str, names: Sequence[str], *, before: int | None, limit: int) -> list[tuple[int, str]]:
+        """Return up to `limit` events of an account, newest first, as number and canonical text.
+
+        Args:
+            names: which kinds.
+            before: only those with a smaller number.
+        """
+        columns = (AUDIT_EVENT.c.seq, AUDIT_EVENT.c.body)
+        query = select(*columns).where(AUDIT_EVENT.c.sub == sub, AUDIT_EVENT.c.name.in_(names))
+        if before is not None:
+            query = query.where(AUDIT_EVENT.c.seq < before)
+        rows = self._connection.execute(query.order_by(desc(AUDIT_EVENT.c.seq)).limit(limit))
+        return [(row.seq, row.body) for row in rows]
+
     def of_keys(self, since_ms: int = 0) -> list[str]:
         """Return the canonical texts of the events about signing keys (`key.…`) since a time, oldest first."""
         query = select(AUDIT_EVENT.c.body).where(text(_OF_KEYS), AUDIT_EVENT.c.at >= since_ms).order_by(AUDIT_EVENT.c.seq)

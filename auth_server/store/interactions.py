@@ -30,6 +30,9 @@ INTERACTION: Final = Table(
     Column("done_at", Milliseconds),
 )
 
+# How long one that expired can be started again.
+REMEMBERED_MS: Final = 86_400_000
+
 _I: Final = INTERACTION.c
 _OPEN: Final = (
     _I.id == bindparam("key"),
@@ -48,6 +51,7 @@ _BEGIN: Final = insert(INTERACTION).values(
     expires_at=now_ms() + bindparam("lifetime_ms", type_=BigInteger),
 )
 _FIND: Final = select(INTERACTION).where(*_OPEN)
+_FIND_OVER: Final = select(INTERACTION).where(_I.id == bindparam("key"), _I.browser == bindparam("whose"))
 _UNDECIDED: Final = (_I.denied.is_(False), _I.approved_sid.is_(None))
 _CHOOSE: Final = update(INTERACTION).where(*_OPEN, *_UNDECIDED).values(sid=bindparam("chosen"), authenticated=bindparam("proved"))
 _APPROVE: Final = (
@@ -101,6 +105,11 @@ class Interactions:
         row = self._connection.execute(_FIND, {"key": interaction_id, "whose": browser}).first()
         return None if row is None else _interaction(row)
 
+    def find_over(self, interaction_id: str, browser: bytes) -> StoredInteraction | None:
+        """Return one of this browser, open or over, as long as it is remembered."""
+        row = self._connection.execute(_FIND_OVER, {"key": interaction_id, "whose": browser}).first()
+        return None if row is None else _interaction(row)
+
     def choose(self, interaction_id: str, browser: bytes, sid: str, *, authenticated: bool) -> bool:
         """Say in which session the person goes on; False when it is not open, or was approved or denied already."""
         return self._changed(_CHOOSE, interaction_id, browser, chosen=sid, proved=authenticated)
@@ -118,8 +127,8 @@ class Interactions:
         return self._changed(_FINISH, interaction_id, browser)
 
     def purge(self, limit: int = 500) -> int:
-        """Delete up to `limit` expired ones; return how many."""
-        dead = select(_I.id).where(_I.expires_at < now_ms()).limit(limit)
+        """Delete up to `limit` that expired a day ago; return how many. Until then they can be started again."""
+        dead = select(_I.id).where(_I.expires_at < now_ms() - REMEMBERED_MS).limit(limit)
         return self._connection.execute(delete(INTERACTION).where(_I.id.in_(dead))).rowcount
 
     def _changed(self, statement: Any, interaction_id: str, browser: bytes, **values: object) -> bool:

@@ -282,6 +282,12 @@ class RefreshTokens:
         row = self._connection.execute(_REVOKE, {"fid": family_id, "why": reason}).first()
         return None if row is None else (row.sub, row.client_id)
 
+    def living_of(self, sub: str) -> list[tuple[str, frozenset[str], int, int]]:
+        """Return the living families of an account: client, scope, and when it began and was last used, in milliseconds."""
+        living = (_F.sub == sub, _F.revoked_at.is_(None), _F.idle_expires_at > now_ms(), _F.absolute_expires_at > now_ms())
+        query = select(_F.client_id, _F.scope, _F.created_at, _F.issued_at).where(*living).order_by(_F.issued_at)
+        return [(row.client_id, frozenset(row.scope), row.created_at, row.issued_at) for row in self._connection.execute(query)]
+
     def revoke_of_session(self, sid: str, reason: str) -> int:
         """End all families of a session; return how many."""
         return self._revoke_where(_F.sid == sid, reason)

@@ -90,6 +90,11 @@ _TOUCH: Final = (
 _IN_BROWSER: Final = (
     select(SESSION).where(SESSION.c.browser == bindparam("key"), *_LIVE).order_by(SESSION.c.auth_time.desc(), SESSION.c.sid)
 )
+_LAPSED_IN_BROWSER: Final = (
+    select(SESSION)
+    .where(SESSION.c.browser == bindparam("key"), SESSION.c.ended_at.is_(None), SESSION.c.idle_expires_at <= now_ms())
+    .order_by(SESSION.c.auth_time.desc(), SESSION.c.sid)
+)
 _MOVE: Final = update(SESSION).where(SESSION.c.browser == bindparam("key")).values(browser=bindparam("successor"))
 _REAUTHENTICATE: Final = (
     update(SESSION)
@@ -186,6 +191,10 @@ class Sessions:
     def in_browser(self, browser: bytes) -> list[Session]:
         """Return the live sessions that a browser holds, the one with the latest sign-in first."""
         return [_session(row) for row in self._connection.execute(_IN_BROWSER, {"key": browser})]
+
+    def lapsed_in_browser(self, browser: bytes) -> list[Session]:
+        """Return the sessions of a browser that nobody ended and that were not used for too long."""
+        return [_session(row) for row in self._connection.execute(_LAPSED_IN_BROWSER, {"key": browser})]
 
     def move(self, browser: bytes, successor: bytes) -> None:
         """Put another cookie in the place of a browser's: the old one opens nothing from now on."""

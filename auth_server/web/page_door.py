@@ -27,7 +27,7 @@ class PageDoor(Door):
         about: names of the parameters of its address that say what it is about; its forms are good for that alone.
     """
 
-    methods = ("GET", "POST")
+    methods: ClassVar[tuple[str, ...]] = ("GET", "POST")
     about: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, kit: PageKit) -> None:

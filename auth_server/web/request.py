@@ -83,6 +83,11 @@ class Request:
         path: str = self._scope["path"]
         return path
 
+    def path_parameter(self, name: str) -> str:
+        """Return a part of the path that the door's own path leaves open."""
+        found: str = self._scope["path_params"][name]
+        return found
+
     def answer_is_page(self) -> None:
         """Say that the answer brings the headers of a page, so that none is there twice."""
         self._scope[IS_PAGE] = True
