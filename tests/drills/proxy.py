@@ -99,8 +99,9 @@ def _request(client: socket.socket) -> bytes:
 
 
 def _spoiled(chunk: bytes) -> bytes:
-    """Overwrite runs of bytes with what is no text; over TLS any changed byte would end the exchange, here it must end the document."""
+    """Overwrite runs of bytes with what is no text, the first of them too: over TLS any changed byte ends the exchange, here these do."""
     spoiled = bytearray(chunk)
+    spoiled[:2] = b"\xff\xfe"
     for _ in range(1 + len(chunk) // 200):
         place = random.randrange(len(chunk))
         spoiled[place : place + 4] = b"\xff" + os.urandom(3)
