@@ -66,9 +66,9 @@ class BearerAuthentication:
 
 
 def permission(*scopes: str, **rules: Unpack[Rules]) -> Any:
-    """Return a permission class; the words are those of `Guard.requires`. Combines with others by `&`, `|` and `~`.
+    """Return a permission class; the words are those of `Guard.requires`. It combines with others by `&`.
 
-    Refuses by raising, so that the answer says what would have been enough.
+    It refuses by raising, so that the answer says what would have been enough; so `|` and `~` would not do what they say.
     """
     from rest_framework.permissions import BasePermission
 

@@ -12,7 +12,9 @@ fixed description.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+import inspect
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 from resource_server.adapters.asgi import public_paths
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from resource_server.guard import Guard
     from resource_server.verifier.scopes import Requirement
 
+_END: Final = object()
 _TOLD: Final = ("www-authenticate", "retry-after")
 
 
@@ -44,9 +47,9 @@ def interceptor(guard: Guard, methods: Mapping[str, Requirement], public: Collec
                     guard.check(who, requirement)
             except TokenRefused as refusal:
                 return _refusing(refusal, await continuation(details), guard)
-            # gRPC runs the interceptors and the method of one call in one context, which is empty at first.
+            # gRPC runs the interceptors and an async method of one call in one context, which is empty at first.
             let_in(guard, who)
-            return await continuation(details)
+            return _in_this_context(await continuation(details))
 
     return GuardInterceptor()
 
@@ -68,15 +71,39 @@ def _refusing(refusal: TokenRefused, handler: Any, guard: Guard) -> Any:
     answer = guard.answer(refusal)
     trailing = (("reason", refusal.reason), *((name, value) for name, value in answer.headers if name in _TOLD))
 
-    async def refuse(_requests: Any, context: Any) -> None:
+    async def refuse(_request: Any, context: Any) -> None:
         await context.abort(codes[refusal.status], refusal.description, trailing)
 
-    asked_in_stream = handler is not None and handler.request_streaming
-    answered_in_stream = handler is not None and handler.response_streaming
-    make = {
-        (False, False): grpc.unary_unary_rpc_method_handler,
-        (False, True): grpc.unary_stream_rpc_method_handler,
-        (True, False): grpc.stream_unary_rpc_method_handler,
-        (True, True): grpc.stream_stream_rpc_method_handler,
-    }[asked_in_stream, answered_in_stream]
-    return make(refuse)
+    # Where there is no such method, whoever has no token does not learn it.
+    return getattr(grpc, f"{_kind(handler)}_rpc_method_handler")(refuse)
+
+
+def _kind(handler: Any) -> str:
+    if handler is None:
+        return "unary_unary"
+    return f"{'stream' if handler.request_streaming else 'unary'}_{'stream' if handler.response_streaming else 'unary'}"
+
+
+def _in_this_context(handler: Any) -> Any:
+    """Return a handler whose plain method, which gRPC runs in a thread, sees this context too; any other as it is."""
+    if handler is None:
+        return None
+    kind = _kind(handler)
+    behaviour = getattr(handler, kind)
+    if inspect.iscoroutinefunction(behaviour) or inspect.isasyncgenfunction(behaviour):
+        return handler
+    import grpc
+
+    context = copy_context()
+
+    def whole(request: Any, call: Any) -> Any:
+        return context.run(behaviour, request, call)
+
+    def piecewise(request: Any, call: Any) -> Iterator[Any]:
+        answers = context.run(behaviour, request, call)
+        while (answer := context.run(next, answers, _END)) is not _END:
+            yield answer
+
+    carried = piecewise if handler.response_streaming else whole
+    make = getattr(grpc, f"{kind}_rpc_method_handler")
+    return make(carried, handler.request_deserializer, handler.response_serializer)
