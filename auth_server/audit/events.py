@@ -39,6 +39,7 @@ class EventName(StrEnum):
     CONSENT_GRANTED = "consent.granted"
     CONSENT_WITHDRAWN = "consent.withdrawn"
     CODE_ISSUED = "code.issued"
+    CODE_REDEEMED = "code.redeemed"
     CODE_REPLAYED = "code.replayed"
     CODE_SPOILED = "code.spoiled"
     AUTHORIZATION_DENIED = "authorization.denied"

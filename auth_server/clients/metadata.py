@@ -22,7 +22,6 @@ _SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 # Grant types that a client may be registered for although this version does not serve them: an operator prepares a registration once.
 NOT_SERVED_YET: Final = frozenset(
     {
-        "authorization_code",
         "urn:ietf:params:oauth:grant-type:token-exchange",
     }
 )

@@ -69,6 +69,15 @@ class Clients:
         self._remembered.forget(client_id)
         return await self.find(client_id)
 
+    async def alg_of(self, client_id: str) -> str | None:
+        """Return the algorithm that a client asks for; None for the server's default.
+
+        Raises:
+            StoreUnavailable: the database did not answer.
+        """
+        client = await self.find(client_id)
+        return None if client is None else client.signing_alg
+
     async def register(
         self, client: Client, rules: RegistrationRules, given_secret: Secret | None = None, *, actor: str = "operator"
     ) -> Secret | None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from auth_server.endpoints.contract import Endpoint
 from auth_server.protocol.directory import Directory
 from auth_server.protocol.resource import Resource
-from auth_server.protocol.scope import OFFLINE_ACCESS
+from auth_server.protocol.scope import OPENID, UNOWNED
 from auth_server.web.door import Cors
 from auth_server.web.request import Request
 from auth_server.web.responses import Response
@@ -53,9 +53,7 @@ class AuthorizationServerMetadata(Endpoint):
         for endpoint in self._endpoints:
             document |= endpoint.metadata(self._issuer)
         scopes = {name for resource in resources.values() for name in resource.scopes}
-        document["scopes_supported"] = [*sorted(scopes), OFFLINE_ACCESS]
-        # RFC 8414 section 2 requires the member. There is no authorization endpoint yet, so no response type is supported.
-        document.setdefault("response_types_supported", [])
+        document["scopes_supported"] = [OPENID, *sorted(scopes), *sorted(UNOWNED - {OPENID})]
         document["key_policy"] = self._key_policy.to_metadata()
         body = json.dumps(document, separators=(",", ":")).encode("ascii")
         cache = f"public, max-age={min(300, int(self._key_policy.jwks_max_age))}".encode("ascii")

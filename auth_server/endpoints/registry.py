@@ -6,16 +6,22 @@ from auth_server.client_auth.authenticate import Around, Authenticator
 from auth_server.client_auth.contract import Collaborators as AuthCollaborators
 from auth_server.client_auth.registry import AUTH_METHODS, all_methods
 from auth_server.clients.metadata import RegistrationRules
+from auth_server.endpoints.authorize import AuthorizationEndpoint
 from auth_server.endpoints.contract import Endpoint
 from auth_server.endpoints.device_authorization import DeviceAuthorizationEndpoint
 from auth_server.endpoints.discovery import AuthorizationServerMetadata, OpenidConfiguration
+from auth_server.endpoints.end_session import EndSessionEndpoint
 from auth_server.endpoints.jwks import JwksEndpoint
+from auth_server.endpoints.pushed_authorization_request import PushedAuthorizationRequestEndpoint
 from auth_server.endpoints.revocation_feed import RevocationFeedEndpoint
 from auth_server.endpoints.revoke import RevocationEndpoint
 from auth_server.endpoints.token import TokenEndpoint
+from auth_server.endpoints.userinfo import UserinfoEndpoint
 from auth_server.grants.contract import Collaborators
 from auth_server.grants.redemption import Redemption
 from auth_server.grants.registry import GRANT_TYPES, all_grants
+from auth_server.interaction.checking import RequestChecks
+from auth_server.interaction.routes import interactions_of, sign_outs_of
 from auth_server.protocol.assertion import Used
 from auth_server.revocation.watch import FeedWatch
 from auth_server.services import Services
@@ -24,7 +30,9 @@ from auth_server.services import Services
 def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
     """Return every endpoint. The most used come first: routes are tried in order."""
     authenticator = _authenticator(services)
-    grants = all_grants(Collaborators(services.families, services.refresh_policy, services.other_grants.assertions))
+    other = services.other_grants
+    shared = Collaborators(services.families, services.refresh_policy, other.assertions, services.settings.issuer)
+    grants = all_grants(shared)
     issuer, key_policy, directory = services.settings.issuer, services.settings.key_policy, services.directory
     members: list[Endpoint] = [
         TokenEndpoint(
@@ -40,6 +48,7 @@ def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
         DeviceAuthorizationEndpoint(
             authenticator=authenticator, devices=services.other_grants.devices, directory=directory, issuer=issuer
         ),
+        *_browser_endpoints(services, authenticator),
     ]
     documents = (
         document(issuer=issuer, endpoints=members, directory=directory, key_policy=key_policy)
@@ -57,6 +66,25 @@ def _authenticator(services: Services) -> Authenticator:
     around = Around(other.client_guesses, services.outbound.document, spend, other.client_uses.note)
     methods = all_methods(AuthCollaborators(other.assertions))
     return Authenticator(methods, services.clients.find, services.clients.find_anew, store.clock, around)
+
+
+def _browser_endpoints(services: Services, authenticator: Authenticator) -> tuple[Endpoint, ...]:
+    settings, store, verifier = services.settings, services.store, services.browser_flow.verifier
+    checks = RequestChecks(clients=services.clients, directory=services.directory, verifier=verifier)
+    return (
+        AuthorizationEndpoint(
+            checks=checks,
+            interactions=interactions_of(services),
+            codes=services.browser_flow.codes,
+            store=store,
+            kit=services.page_kit,
+            issuer=settings.issuer,
+            algorithms=settings.signing_algorithms,
+        ),
+        PushedAuthorizationRequestEndpoint(authenticator=authenticator, checks=checks, store=store),
+        UserinfoEndpoint(verifier=verifier, store=store, issuer=settings.issuer),
+        EndSessionEndpoint(sign_outs=sign_outs_of(services), kit=services.page_kit, session_lifetime=settings.session_lifetime),
+    )
 
 
 def registration_rules() -> RegistrationRules:

@@ -28,6 +28,7 @@ class Collaborators:
     families: Families
     refresh_policy: RefreshPolicy
     assertions: ClientAssertions
+    issuer: str = ""
 
 
 class Outlives(Exception):

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import Self
 
 from auth_server.grants.contract import Collaborators, Grant, Outlives
-from auth_server.protocol.authorization import Authorization, SignIn, UseFamily
+from auth_server.protocol import claims_request
+from auth_server.protocol.authorization import Authorization, Identity, SignIn, UseFamily
 from auth_server.protocol.client import Client
 from auth_server.protocol.directory import Directory
 from auth_server.protocol.errors import InvalidScope, InvalidTarget, OAuthError
 from auth_server.protocol.form import Form
 from auth_server.protocol.people import permissions_of_roles, visible_to
 from auth_server.protocol.refresh import Family, RefreshPolicy, RefreshToken, Step, classify, is_live, refused
-from auth_server.protocol.resource import Resource, is_usable_by
-from auth_server.protocol.scope import OFFLINE_ACCESS, narrow_scope
+from auth_server.protocol.resource import resource_of_grant
+from auth_server.protocol.scope import OFFLINE_ACCESS, OPENID, granted_today
+from auth_server.protocol.user_claims import declared_by, released_by_name
 from auth_server.store.refresh_tokens import FamilyFacts
 from auth_server.store.transaction import Transaction
 from auth_server.tokens.families import Families, too_many_replays
@@ -35,14 +37,15 @@ class RefreshTokenGrant(Grant[RefreshRequest, FamilyFacts | None]):
 
     grant_type = "refresh_token"
 
-    def __init__(self, families: Families, policy: RefreshPolicy) -> None:
+    def __init__(self, families: Families, policy: RefreshPolicy, issuer: str = "") -> None:
         self._families = families
         self._policy = policy
+        self._issuer = issuer
 
     @classmethod
     def build(cls, collaborators: Collaborators) -> Self:
         """Make the member of the registry."""
-        return cls(collaborators.families, collaborators.refresh_policy)
+        return cls(collaborators.families, collaborators.refresh_policy, collaborators.issuer)
 
     def parse(self, form: Form) -> RefreshRequest:
         """Read `refresh_token`, `scope` and `resource`; noise is refused here, without a look at the database."""
@@ -66,19 +69,25 @@ class RefreshTokenGrant(Grant[RefreshRequest, FamilyFacts | None]):
             raise refused("right generation, other secret")
         if step in _AFTERMATHS:
             raise _AFTERMATHS[step](self._families, family, client)
-        resource = _resource(request, family, client, directory)
+        if request.resource not in (None, family.resource):
+            raise InvalidTarget("the grant is for another resource")
+        resource = resource_of_grant(family.resource, client, directory.resources, self._issuer)
         permissions = permissions_of_roles(facts.roles, directory.permissions_of)
-        asked = _scope(request, family)
+        scope = granted_today(_scope(request, family), client, resource, permissions)
         visible = visible_to(resource, facts.roles, directory.permissions_of)
         return Authorization(
             client=client,
-            subject=family.sub,
+            subject=family.subject,
+            account=family.sub,
             resource=resource,
-            scope=narrow_scope(asked, client, resource, permissions) if asked else frozenset(),
+            scope=scope,
             sign_in=SignIn(family.auth_time, family.acr, family.amr, family.sid),
             roles=visible.roles,
             entitlements=visible.permissions,
             grant_id=family.grant_id,
+            for_issuer=family.for_issuer and OPENID in scope,
+            identity=_identity(family, facts, scope),
+            extra_claims=declared_by(facts.person, resource.claims),
             settlement=UseFamily(
                 family_id=family.id,
                 seq=request.token.seq,
@@ -100,19 +109,18 @@ def _why_over(facts: FamilyFacts) -> str | None:
     return None if facts.session_live else "the session is over"
 
 
-def _resource(request: RefreshRequest, family: Family, client: Client, directory: Directory) -> Resource:
-    if request.resource not in (None, family.resource):
-        raise InvalidTarget("the grant is for another resource")
-    resource = directory.resources.get(family.resource)
-    if resource is None or not is_usable_by(client, resource):
-        raise InvalidTarget("the grant's resource is not there for this client any more")
-    return resource
+def _identity(family: Family, facts: FamilyFacts, scope: frozenset[str]) -> Identity | None:
+    """Return what a renewed ID token tells: the same sign-in, no nonce (OpenID Connect Core section 12.2)."""
+    if OPENID not in scope:
+        return None
+    asked = claims_request.parse(family.claims).id_token
+    return Identity(sid=family.sid, claims=released_by_name(facts.person, asked, scope))
 
 
 def _scope(request: RefreshRequest, family: Family) -> frozenset[str]:
     """Never more than was granted (RFC 6749 section 6); a narrower one holds for this access token alone."""
     asked = request.scope or frozenset()
-    if family.sid is None:
+    if family.sid is None and OFFLINE_ACCESS not in family.scope:
         # It outlives the session because `offline_access` was granted, which belongs to no resource; clients repeat it.
         asked -= {OFFLINE_ACCESS}
     if not asked <= family.scope:

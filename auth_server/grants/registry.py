@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from auth_server.grants.authorization_code import AuthorizationCode
 from auth_server.grants.client_credentials import ClientCredentials
 from auth_server.grants.contract import Collaborators, Grant
 from auth_server.grants.device_code import DeviceCodeGrant
@@ -11,6 +12,7 @@ from auth_server.grants.jwt_bearer import JwtBearer
 from auth_server.grants.refresh_token import RefreshTokenGrant
 
 MEMBERS: Final[tuple[type[Grant[Any, Any]], ...]] = (
+    AuthorizationCode,
     RefreshTokenGrant,
     ClientCredentials,
     DeviceCodeGrant,

@@ -8,6 +8,7 @@ from auth_server.interaction.asset_page import Asset, ChangePassword
 from auth_server.interaction.consent_page import ConsentPage
 from auth_server.interaction.device_page import DeviceApprovedPage, DeviceConfirmPage, DeviceDeniedPage, DevicePage
 from auth_server.interaction.login_page import ChoosePage, ConfirmPage, LoginPage, SignInTools
+from auth_server.interaction.logout import SignOuts
 from auth_server.interaction.own_account import OwnAccount
 from auth_server.interaction.recovery_page import ForgotPage, ForgotSentPage, ResetDonePage, ResetPage, SecurePage
 from auth_server.interaction.registration_page import RegistrationPage
@@ -22,6 +23,17 @@ from auth_server.web.door import Door
 def interactions_of(services: Services) -> Interactions:
     """Return the keeper of waiting authorization requests."""
     return Interactions(store=services.store, clients=services.clients, directory=services.directory)
+
+
+def sign_outs_of(services: Services) -> SignOuts:
+    """Return what signs people out of a browser."""
+    return SignOuts(
+        store=services.store,
+        clients=services.clients,
+        sessions=services.sessions,
+        verifier=services.browser_flow.verifier,
+        issuer=services.settings.issuer,
+    )
 
 
 def own_account_of(services: Services) -> OwnAccount:

@@ -322,5 +322,4 @@ def _hinted(tx: Transaction, request: AuthorizationRequest, client: Client) -> t
     subject = request.hinted_subject or request.claims.subject
     if subject is None:
         return False, None
-    sector = client.pairwise_sector
-    return True, subject if sector is None else tx.pairwise_subjects.account(subject, sector)
+    return True, tx.pairwise_subjects.account(subject) if client.pairwise_sector else subject

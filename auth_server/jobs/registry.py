@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from auth_server.jobs.contract import Job
+from auth_server.jobs.deliver_logout_tokens import DeliverLogoutTokens
 from auth_server.jobs.deliver_mail import DeliverMail
 from auth_server.jobs.follow import FollowClock, FollowDirectory, FollowSecrets
 from auth_server.jobs.purge_expired import PurgeExpired, all_purges
@@ -19,5 +20,12 @@ def all_jobs(services: Services) -> list[Job]:
         FollowClock(services.store),
         FollowSecrets(services.load_secrets),
         DeliverMail(store=services.store, writer=services.correspondence.writer, mailer=services.correspondence.mailer),
+        DeliverLogoutTokens(
+            store=services.store,
+            signer=services.keyring,
+            post=services.outbound.post_form,
+            alg_of=services.clients.alg_of,
+            issuer=settings.issuer,
+        ),
         PurgeExpired(store=services.store, purges=all_purges(services.refresh_policy)),
     ]

@@ -152,6 +152,16 @@ class Keyring:
         """Like `sign`, for claims that depend on the time: `build` is given `now` in seconds, read before the lease is checked."""
         return await self.sign(build(self._clock.now()), typ, alg)
 
+    def default_alg(self) -> str:
+        """Return the algorithm of a token for which none is asked.
+
+        Raises:
+            KeyUnavailable: the key ring was not read yet.
+        """
+        if self._view is None:
+            raise KeyUnavailable("the key ring was not read yet")
+        return self._view.default_alg
+
     def jwks(self) -> tuple[bytes, str]:
         """Return the body of the key set and its strong ETag.
 

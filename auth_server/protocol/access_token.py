@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from auth_server.protocol.authorization import Authorization
 from shared import scope
 from shared.claims import AccessTokenClaims
+
+
+def audience_of(authorization: Authorization, issuer: str) -> str | list[str]:
+    """Return the audience: the resource, and where the token also opens userinfo, the issuer."""
+    identifier = authorization.resource.identifier
+    return [identifier, issuer] if authorization.for_issuer and identifier != issuer else identifier
 
 
 def access_token_claims(
@@ -20,7 +28,7 @@ def access_token_claims(
     claims: AccessTokenClaims = {
         "iss": issuer,
         "sub": authorization.subject,
-        "aud": authorization.resource.identifier,
+        "aud": audience_of(authorization, issuer),
         "exp": issued_at + lifetime,
         "iat": issued_at,
         "jti": token_id,
@@ -40,4 +48,7 @@ def access_token_claims(
         claims["amr"] = list(sign_in.amr)
         if sign_in.sid:
             claims["sid"] = sign_in.sid
+    if authorization.extra_claims:
+        # The registered ones last: what a resource declared never takes their place.
+        return cast(AccessTokenClaims, {**authorization.extra_claims, **claims})
     return claims

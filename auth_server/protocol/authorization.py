@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -56,11 +57,35 @@ class UseFamily:
 
 
 @dataclass(frozen=True, slots=True)
+class RedeemCode:
+    """An authorization code is to be spent. With `refreshes` it becomes a refresh family; `sid` binds that to the session."""
+
+    digest: bytes = field(repr=False)
+    refreshes: bool
+    sid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an ID token tells beside the sign-in itself (OpenID Connect Core section 2).
+
+    `sid` names the session for back-channel logout; `claims` are those that the `claims` parameter asked for.
+    """
+
+    nonce: str | None = field(default=None, repr=False)
+    sid: str | None = None
+    claims: Mapping[str, object] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Authorization:
     """A grant's conclusion.
 
     `roles` and `entitlements` are already cut to what the resource may see. `settlement` is what one short transaction must do
     between signing and answering; None means nothing is stored, unless there is something to spend.
+    `account` is the person's `sub` where `subject` is pairwise.
+    `for_issuer`: the access token is good at the issuer's own userinfo endpoint too. `identity` asks for an ID token. `extra_claims`
+    are claims that the resource declared; `claims_text` is the `claims` parameter, for the family to remember.
     """
 
     client: Client
@@ -71,5 +96,15 @@ class Authorization:
     roles: tuple[str, ...] = ()
     entitlements: tuple[str, ...] = ()
     grant_id: str | None = None
-    settlement: StartFamily | UseFamily | None = None
+    settlement: StartFamily | UseFamily | RedeemCode | None = None
     spends: tuple[Spend, ...] = ()
+    account: str | None = None
+    for_issuer: bool = False
+    identity: Identity | None = None
+    extra_claims: Mapping[str, object] = field(default_factory=dict, repr=False)
+    claims_text: str | None = field(default=None, repr=False)
+
+    @property
+    def person(self) -> str:
+        """Return the `sub` of the account behind it, also where `subject` is a pairwise one."""
+        return self.account or self.subject

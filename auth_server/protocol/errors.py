@@ -6,14 +6,12 @@ or a mail address.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 
 class OAuthError(Exception):
     """The client is told: `{"error", "error_description"}` with a status (RFC 6749 section 5.2)."""
 
-    error: ClassVar[str] = "server_error"
-    status: ClassVar[int] = 400
+    error: str = "server_error"
+    status: int = 400
 
     def __init__(self, description: str, *, detail: str | None = None, retry_after: int | None = None) -> None:
         super().__init__(description)
@@ -84,8 +82,9 @@ class PageError(OAuthError):
 
     error = "invalid_request"
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, *, status: int = 400) -> None:
         super().__init__("This request cannot be completed.", detail=detail)
+        self.status = status
 
 
 class AccessDenied(OAuthError):

@@ -60,6 +60,10 @@ class Form:
             raise InvalidRequest(f"{name} is missing")
         return value
 
+    def values_but(self, left_out: frozenset[str]) -> dict[str, str]:
+        """Return every parameter with a value, but for those named."""
+        return {name: value for name, value in self._values.items() if value and name not in left_out}
+
     def scope(self) -> frozenset[str] | None:
         """Return the set of scopes asked for; None when none was asked.
 

@@ -58,6 +58,28 @@ def usable_by(client: Client, resources: Mapping[str, Resource]) -> dict[str, Re
     return {identifier: resource for identifier, resource in resources.items() if is_usable_by(client, resource)}
 
 
+def issuer_as_resource(issuer: str) -> Resource:
+    """Return what a token is for that signs somebody in and opens no API: the issuer's own userinfo endpoint."""
+    return Resource(identifier=issuer, name=issuer, first_party=False)
+
+
+def resource_of_grant(identifier: str | None, client: Client, resources: Mapping[str, Resource], issuer: str) -> Resource:
+    """Return the resource that a grant is for, as it is today.
+
+    Args:
+        identifier: None, or the issuer's own, for a sign-in alone.
+
+    Raises:
+        InvalidTarget: it is not there for this client any more.
+    """
+    if identifier is None or identifier == issuer:
+        return issuer_as_resource(issuer)
+    resource = resources.get(identifier)
+    if resource is None or not is_usable_by(client, resource):
+        raise InvalidTarget("the grant's resource is not there for this client any more")
+    return resource
+
+
 def choose_audience(
     asked: str | None, scope: frozenset[str] | None, client: Client, resources: Mapping[str, Resource], default: str | None
 ) -> Resource:

@@ -61,6 +61,24 @@ def grant_scope(
         return unowned
 
 
+def granted_today(
+    granted: frozenset[str], client: Client, resource: Resource, permissions: frozenset[str] | None
+) -> frozenset[str]:
+    """Return what is left today of scopes that were granted once.
+
+    Raises:
+        InvalidScope: nothing is.
+    """
+    unowned = granted & UNOWNED
+    unowned = unowned if client.is_first_party else unowned & client.scope
+    if unowned:
+        try:
+            return unowned | narrow_scope(granted - UNOWNED, client, resource, permissions)
+        except InvalidScope:
+            return unowned
+    return narrow_scope(granted, client, resource, permissions) if granted else frozenset()
+
+
 def _is_permitted(required: str | None, permissions: frozenset[str] | None) -> bool:
     return required is None or (permissions is not None and required in permissions)
 

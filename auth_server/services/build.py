@@ -12,7 +12,8 @@ from auth_server.outbound.fetch import Network
 from auth_server.protocol.refresh import RefreshPolicy
 from auth_server.rate_limits.guesses import GuessPolicy
 from auth_server.resources.service import Resources
-from auth_server.services.ground import lay_ground
+from auth_server.services.browsers import build_browser_flow
+from auth_server.services.ground import Ground, lay_ground
 from auth_server.services.keys import build_keyring, with_keys
 from auth_server.services.people import with_people
 from auth_server.services.services import Services
@@ -46,12 +47,7 @@ def build_services(
     policy = RotationPolicy(settings.key_policy, settings.key_rotation_period)
     keyring = build_keyring(ground, policy)
     mac_keys = MacKeys()
-    families = Families(
-        mac_keys=mac_keys,
-        policy=_refresh_policy(settings),
-        feed=ground.feed,
-        session_idle_lifetime=settings.session_idle_lifetime,
-    )
+    families = _families(ground, mac_keys)
     issuer = TokenIssuer(
         store=ground.store,
         signer=keyring,
@@ -69,12 +65,19 @@ def build_services(
         families=families,
         refresh_policy=_refresh_policy(settings),
         token_issuer=issuer,
+        browser_flow=build_browser_flow(ground, keyring),
         clients=Clients(ground.store, ground.freshness, ground.feed, settings.signing_algorithms),
         resources=Resources(ground.store, ground.freshness, settings.signing_algorithms),
         health=Health(ground.store, keyring),
         metrics=_metrics(ground.store),
         outbound=ground.outbound,
     )
+
+
+def _families(ground: Ground, mac_keys: MacKeys) -> Families:
+    settings = ground.settings
+    idle = settings.session_idle_lifetime
+    return Families(mac_keys=mac_keys, policy=_refresh_policy(settings), feed=ground.feed, session_idle_lifetime=idle)
 
 
 def _metrics(store: Store) -> Metrics:

@@ -30,6 +30,7 @@ from auth_server.rate_limits.guesses import GuessLimits
 from auth_server.resources.service import Resources
 from auth_server.revocation.feed import Feed
 from auth_server.roles.service import Roles
+from auth_server.services.browsers import BrowserFlow
 from auth_server.services.correspondence import Correspondence
 from auth_server.services.other_grants import OtherGrants
 from auth_server.sessions.service import Sessions
@@ -80,6 +81,7 @@ class Services:
     other_grants: OtherGrants
     correspondence: Correspondence
     page_kit: PageKit
+    browser_flow: BrowserFlow
 
     async def directory(self) -> Directory:
         """Return resources and roles; no database when both are remembered and fresh.

@@ -76,6 +76,7 @@ def _checked(loaded: Loaded) -> Settings:
         refresh_lifetime=value["REFRESH_LIFETIME"],
         session_idle_lifetime=value["SESSION_IDLE_LIFETIME"],
         session_lifetime=value["SESSION_LIFETIME"],
+        code_lifetime=value["CODE_LIFETIME"],
         device_code_lifetime=value["DEVICE_CODE_LIFETIME"],
         token_exchange=value["TOKEN_EXCHANGE"],
         dynamic_registration=value["DYNAMIC_REGISTRATION"],

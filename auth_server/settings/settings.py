@@ -43,6 +43,7 @@ class Settings:
     refresh_lifetime: float
     session_idle_lifetime: float
     session_lifetime: float
+    code_lifetime: float
     device_code_lifetime: int
     token_exchange: bool
     dynamic_registration: str

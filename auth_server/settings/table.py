@@ -182,6 +182,7 @@ TABLE: Final = (
     Setting("REFRESH_LIFETIME", _seconds(1, 3650 * _DAY), 90 * _DAY, "a family is over after this long in any case"),
     Setting("SESSION_IDLE_LIFETIME", _seconds(1, 3650 * _DAY), _DAY, "a sign-in session that is not used this long is over"),
     Setting("SESSION_LIFETIME", _seconds(1, 3650 * _DAY), 30 * _DAY, "a sign-in session is over after this long in any case"),
+    Setting("CODE_LIFETIME", _seconds(1, 60), 60, "an authorization code is good for this long, once"),
     Setting("DEVICE_CODE_LIFETIME", read.whole(60, 1800), 600, "how long a device may wait for a person's approval, seconds"),
     Setting(
         "TOKEN_EXCHANGE",

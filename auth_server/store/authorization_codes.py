@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,11 +17,13 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    exists,
     insert,
     select,
     update,
 )
 
+from auth_server.store.account_claims import ACCOUNT_CLAIMS, PERSON, person_of
 from auth_server.store.accounts import ACCOUNT
 from auth_server.store.roles import ACCOUNT_ROLE
 from auth_server.store.schema import METADATA, Digest, Milliseconds, Number, Words, now_ms
@@ -65,11 +68,13 @@ _LOAD: Final = (
         SESSION.c.ended_at.label("session_ended_at"),
         SESSION.c.absolute_expires_at.label("session_absolute_expires_at"),
         ACCOUNT_ROLE.c.role.label("role"),
+        *PERSON,
     )
     .select_from(
         AUTHORIZATION_CODE.join(ACCOUNT, ACCOUNT.c.sub == _A.sub)
         .outerjoin(SESSION, SESSION.c.sid == _A.sid)
         .outerjoin(ACCOUNT_ROLE, ACCOUNT_ROLE.c.sub == _A.sub)
+        .outerjoin(ACCOUNT_CLAIMS, ACCOUNT_CLAIMS.c.sub == _A.sub)
     )
     # The client stands in the condition: a stranger who holds a code can neither learn of it nor burn it.
     .where(_A.digest == bindparam("key"), _A.client_id == bindparam("whose"))
@@ -81,6 +86,8 @@ _SPEND: Final = (
         _A.client_id == bindparam("whose"),
         _A.consumed_at.is_(None),
         _A.expires_at > now_ms(),
+        # Signing out between the page and the exchange ends the code too.
+        exists(select(SESSION.c.sid).where(SESSION.c.sid == _A.sid, SESSION.c.ended_at.is_(None))),
     )
     .values(consumed_at=now_ms(), family_id=bindparam("family"))
 )
@@ -119,6 +126,7 @@ class CodeFacts:
     account_live: bool
     session_live: bool
     roles: frozenset[str]
+    person: Mapping[str, Any] = field(repr=False)
     now_ms: int
 
 
@@ -140,9 +148,13 @@ class AuthorizationCodes:
         return _facts(rows[0], frozenset(row.role for row in rows if row.role is not None)) if rows else None
 
     def spend(self, digest: bytes, client_id: str, family_id: bytes | None) -> bool:
-        """Use a code up; False when it is unknown, another client's, spent or expired, and then nothing changed."""
+        """Use a code up; False when it is unknown, another client's, spent, expired, or its session ended: then nothing changed."""
         values = {"key": digest, "whose": client_id, "family": family_id}
         return self._connection.execute(_SPEND, values).rowcount == 1
+
+    def claims_of(self, family_id: bytes) -> str | None:
+        """Return the `claims` parameter of the request behind what a code became."""
+        return self._connection.execute(select(_A.claims).where(_A.family_id == family_id)).scalar()
 
     def cancel_of(self, sub: str, client_id: str) -> list[bytes]:
         """Spend every code of a person with one client that is still good; return the families that codes have become lately."""
@@ -168,5 +180,6 @@ def _facts(row: Row[Any], roles: frozenset[str]) -> CodeFacts:
         account_live=row.account_disabled_at is None,
         session_live=ends is not None and row.session_ended_at is None and ends > row.now,
         roles=roles,
+        person=person_of(row),
         now_ms=int(row.now),
     )

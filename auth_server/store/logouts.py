@@ -117,6 +117,10 @@ class Logouts:
         columns = ["sid", "client_id", "subject", "uri", "attempts", "due_at", "created_at"]
         self._connection.execute(insert(LOGOUT_DELIVERY).from_select(columns, told))
 
+    def is_anything_due(self) -> bool:
+        """Say whether a delivery is due."""
+        return self._connection.execute(_DUE, {"most": 1}).first() is not None
+
     def claim(self, limit: int, *, wait_ms: int) -> list[Delivery]:
         """Return up to `limit` deliveries that are due, and put each off by `wait_ms`, so that no other replica takes it meanwhile."""
         claimed = []

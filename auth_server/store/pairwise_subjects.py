@@ -37,9 +37,9 @@ class PairwiseSubjects:
         self._connection.execute(statement)
         return str(self._connection.execute(select(_P.subject).where(_P.sub == sub, _P.sector == sector)).scalar_one())
 
-    def account(self, subject: str, sector: str) -> str | None:
-        """Return the `sub` of the account behind a subject of a sector."""
-        return self._connection.execute(select(_P.sub).where(_P.subject == subject, _P.sector == sector)).scalar()
+    def account(self, subject: str) -> str | None:
+        """Return the `sub` of the account behind a pairwise subject; None when it is none."""
+        return self._connection.execute(select(_P.sub).where(_P.subject == subject)).scalar()
 
     def of(self, sub: str) -> list[str]:
         """Return every subject an account has."""

@@ -6,7 +6,8 @@ the others change nothing, at every isolation level of both databases. Read-then
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -31,6 +32,7 @@ from sqlalchemy import (
 )
 
 from auth_server.protocol.refresh import CONFIDENTIAL_RETRY_GRACE_SECONDS, MAX_REPLAYS, Family
+from auth_server.store.account_claims import ACCOUNT_CLAIMS, PERSON, person_of
 from auth_server.store.accounts import ACCOUNT
 from auth_server.store.clients import CLIENT
 from auth_server.store.roles import ACCOUNT_ROLE
@@ -85,6 +87,7 @@ class FamilyFacts:
     session_live: bool
     roles: frozenset[str]
     now_ms: int
+    person: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 _LOAD: Final = (
@@ -97,11 +100,13 @@ _LOAD: Final = (
         SESSION.c.idle_expires_at.label("session_idle_expires_at"),
         SESSION.c.absolute_expires_at.label("session_absolute_expires_at"),
         ACCOUNT_ROLE.c.role.label("role"),
+        *PERSON,
     )
     .select_from(
         REFRESH_FAMILY.join(ACCOUNT, ACCOUNT.c.sub == _F.sub)
         .outerjoin(SESSION, SESSION.c.sid == _F.sid)
         .outerjoin(ACCOUNT_ROLE, ACCOUNT_ROLE.c.sub == _F.sub)
+        .outerjoin(ACCOUNT_CLAIMS, ACCOUNT_CLAIMS.c.sub == _F.sub)
     )
     .where(_F.id == bindparam("fid"), _F.client_id == bindparam("cid"))
 )
@@ -214,9 +219,8 @@ class RefreshTokens:
             return None
         row = rows[0]
         roles = frozenset(r.role for r in rows if r.role is not None)
-        return FamilyFacts(
-            _family(row), row.account_disabled_at is None, _session_live(row, session_idle_ms), roles, int(row.now)
-        )
+        session_live = _session_live(row, session_idle_ms)
+        return FamilyFacts(_family(row), row.account_disabled_at is None, session_live, roles, int(row.now), person_of(row))
 
     def start(
         self,
@@ -258,6 +262,10 @@ class RefreshTokens:
                 "amr": amr,
             },
         )
+
+    def claims_of(self, family_id: bytes) -> str | None:
+        """Return the `claims` parameter of the request behind a family."""
+        return self._connection.execute(select(_F.claims).where(_F.id == family_id)).scalar()
 
     def rotate(self, presented: Presented, *, new_hash: bytes, blob: bytes, quiet_ms: int, idle_ms: int) -> bool:
         """Put the successor in the current token's place; `blob` is the successor, sealed under the presented token."""

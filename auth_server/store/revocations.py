@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Column, Connection, Index, Table, Text, delete, func, insert, select, update
+from sqlalchemy import Column, Connection, Index, Table, Text, delete, func, insert, or_, select, update
 
 from auth_server.store.schema import METADATA, Milliseconds, Number, now_ms
 from shared.revocation import RevocationEntry, RevocationKind
@@ -29,6 +29,7 @@ FEED_ENTRY: Final = Table(
     Column("not_before", Number),
     Column("until", Number, nullable=False),
     Index("ix_feed_entry_until", "until"),
+    Index("ix_feed_entry_kind_key", "kind", "key"),
 )
 
 
@@ -72,6 +73,17 @@ class Revocations:
         """Say whether a signing key was named dead after `number`."""
         query = select(FEED_ENTRY.c.n).where(FEED_ENTRY.c.n > number, FEED_ENTRY.c.kind == RevocationKind.KID.value).limit(1)
         return self._connection.execute(query).first() is not None
+
+    def matches(self, named: Sequence[tuple[str, str]], *, issued_at: int) -> bool:
+        """Say whether an entry ends a token.
+
+        Args:
+            named: kind and key of every entry that could.
+            issued_at: the token's `iat`, seconds.
+        """
+        names = or_(*((FEED_ENTRY.c.kind == kind) & (FEED_ENTRY.c.key == key) for kind, key in named))
+        ends = or_(FEED_ENTRY.c.not_before.is_(None), FEED_ENTRY.c.not_before >= issued_at)
+        return self._connection.execute(select(FEED_ENTRY.c.n).where(names, ends).limit(1)).first() is not None
 
     def since(self, number: int, limit: int) -> list[NumberedEntry]:
         """Return up to `limit` entries after `number`, in order."""

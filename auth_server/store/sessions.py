@@ -184,6 +184,11 @@ class Sessions:
         """Return a session that is neither ended nor expired."""
         return _session_or_none(self._connection.execute(_FIND_LIVE, {"key": sid}).first())
 
+    def has_ended(self, sid: str) -> bool:
+        """Say whether a session was ended, or forgotten since; one that only lies idle was not."""
+        row = self._connection.execute(_FIND, {"key": sid}).first()
+        return row is None or row.ended_at is not None
+
     def live_of(self, sub: str, limit: int) -> list[Session]:
         """Return up to `limit` live sessions of an account, newest first."""
         return [_session(row) for row in self._connection.execute(_LIVE_OF, {"key": sub, "most": limit})]

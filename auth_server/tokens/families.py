@@ -107,10 +107,13 @@ class Families:
         tx.refresh_tokens.start(
             family_id=family.id,
             client_id=authorization.client.client_id,
-            sub=authorization.subject,
+            sub=authorization.person,
+            subject=authorization.subject if authorization.account else None,
             sid=sid,
             scope=authorization.scope,
             resource=authorization.resource.identifier,
+            for_issuer=authorization.for_issuer,
+            claims=authorization.claims_text,
             digest=family.token.digest,
             idle_ms=int(self._policy.idle_lifetime * 1000),
             absolute_ms=int(self._policy.lifetime * 1000),
@@ -143,6 +146,13 @@ class Families:
             record(
                 tx, EventName.REFRESH_REUSED, outcome="revoked", facts=facts, sub=ended[0], client_id=ended[1], grant_id=grant_id
             )
+
+    def end_by_code_replay(self, tx: Transaction, family_id: bytes, sub: str, client_id: str, facts: RequestFacts) -> None:
+        """End what a code became, when the code is presented again: also a grant that has no refresh tokens."""
+        grant_id = base64url.encode(family_id)
+        tx.refresh_tokens.revoke(family_id, "code_replayed")
+        self._feed.revoke_grant(tx, grant_id)
+        record(tx, EventName.CODE_REPLAYED, outcome="revoked", facts=facts, sub=sub, client_id=client_id, grant_id=grant_id)
 
     def end(self, tx: Transaction, family_id: bytes, reason: str, facts: RequestFacts) -> None:
         """End a family on request; ending an ended one changes nothing."""
@@ -209,7 +219,7 @@ class Families:
         self, tx: Transaction, name: EventName, authorization: Authorization, grant_id: str, facts: RequestFacts, seq: int = 0
     ) -> None:
         client_id = authorization.client.client_id
-        record(tx, name, facts=facts, sub=authorization.subject, client_id=client_id, grant_id=grant_id, detail={"seq": seq})
+        record(tx, name, facts=facts, sub=authorization.person, client_id=client_id, grant_id=grant_id, detail={"seq": seq})
 
 
 def too_many_replays() -> TooManyRequests:

@@ -11,8 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from auth_server.audit.events import EventName
+from auth_server.audit.log import record
 from auth_server.protocol.access_token import access_token_claims
-from auth_server.protocol.authorization import Authorization, StartFamily, UseFamily
+from auth_server.protocol.authorization import Authorization, RedeemCode, StartFamily, UseFamily
+from auth_server.protocol.id_token import ID_TOKEN_TYPE, id_token_claims
 from auth_server.store.store import Store
 from auth_server.store.transaction import Transaction
 from auth_server.tokens.families import Families, NewFamily
@@ -34,6 +37,13 @@ class Signer(Protocol):
             KeyUnavailable: this replica may not sign now, or not with this algorithm.
         """
 
+    def default_alg(self) -> str:
+        """Return the algorithm of a token for which none is asked.
+
+        Raises:
+            KeyUnavailable: the key ring was not read yet.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
@@ -43,6 +53,7 @@ class TokenAnswer:
     expires_in: int
     scope: frozenset[str]
     refresh_token: str | None = field(repr=False, default=None)
+    id_token: str | None = field(repr=False, default=None)
 
     def to_json(self) -> dict[str, object]:
         """Return the members as they stand on the wire."""
@@ -53,6 +64,8 @@ class TokenAnswer:
         }
         if self.refresh_token is not None:
             members["refresh_token"] = self.refresh_token
+        if self.id_token is not None:
+            members["id_token"] = self.id_token
         if self.scope:
             members["scope"] = scope.format(self.scope)
         return members
@@ -82,6 +95,8 @@ class TokenIssuer:
                 return await self._with_new_family(authorization, sid, facts)
             case UseFamily() as use:
                 return await self._with_used_family(authorization, use, facts)
+            case RedeemCode() as redeem:
+                return await self._with_code(authorization, redeem, facts)
 
     async def _with_spending_alone(self, authorization: Authorization) -> TokenAnswer:
         answer = await self._signed(authorization)
@@ -101,6 +116,27 @@ class TokenIssuer:
         await self._store.run(work)
         return replace(answer, refresh_token=family.token.text)
 
+    async def _with_code(self, authorization: Authorization, redeem: RedeemCode, facts: RequestFacts) -> TokenAnswer | None:
+        # The grant has a name whether it is refreshed or not: a replay of the code must be able to end its access tokens.
+        family = self._families.draft()
+        authorization = replace(authorization, grant_id=family.grant_id)
+        answer = await self._signed(authorization)
+        client_id, person = authorization.client.client_id, authorization.person
+
+        def work(tx: Transaction) -> bool:
+            # The account is held, so that no family begins behind the back of the act that ends them all.
+            account = tx.accounts.lock(person)
+            if account is None or account.is_disabled or not tx.authorization_codes.spend(redeem.digest, client_id, family.id):
+                return False
+            if redeem.refreshes:
+                self._families.start(tx, family, authorization, redeem.sid, facts)
+            record(tx, EventName.CODE_REDEEMED, facts=facts, sub=person, client_id=client_id, grant_id=family.grant_id)
+            return True
+
+        if not await self._store.run(work):
+            return None
+        return replace(answer, refresh_token=family.token.text) if redeem.refreshes else answer
+
     async def _with_used_family(self, authorization: Authorization, use: UseFamily, facts: RequestFacts) -> TokenAnswer | None:
         answer = await self._signed(authorization)
         if not use.writes:
@@ -118,4 +154,17 @@ class TokenIssuer:
 
         # The resource's word counts first: its servers refuse every other algorithm.
         alg = authorization.resource.signing_alg or authorization.client.signing_alg
-        return TokenAnswer(await self._signer.sign_at(build, jose.ACCESS_TOKEN_TYPE, alg), lifetime, authorization.scope)
+        access_token = await self._signer.sign_at(build, jose.ACCESS_TOKEN_TYPE, alg)
+        answer = TokenAnswer(access_token, lifetime, authorization.scope)
+        return answer if authorization.identity is None else replace(answer, id_token=await self._id_token(authorization, answer))
+
+    async def _id_token(self, authorization: Authorization, answer: TokenAnswer) -> str:
+        # Named before it is signed: the hash of the access token is by the algorithm of the ID token.
+        alg = authorization.client.signing_alg or self._signer.default_alg()
+
+        def build(issued_at: int) -> Mapping[str, object]:
+            return id_token_claims(
+                authorization, issuer=self._issuer, issued_at=issued_at, access_token=answer.access_token, alg=alg
+            )
+
+        return await self._signer.sign_at(build, ID_TOKEN_TYPE, alg)

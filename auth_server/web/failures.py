@@ -78,6 +78,7 @@ def error_page(kit: PageKit, request: Request, failure: Failure) -> Response:
         status=failure.status,
         headers=headers,
         outcome=failure.code,
+        is_request=failure.kind is Kind.REQUEST,
         paragraphs=(text,),
         code=failure.code,
         link=failure.link,

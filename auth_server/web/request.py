@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
-from auth_server.protocol.errors import ApiError, InvalidRequest, RequestTooLarge
+from auth_server.protocol.errors import ApiError, InvalidRequest, PageError, RequestTooLarge
 from auth_server.protocol.form import FORM_MEDIA_TYPE, Form
 from auth_server.web.request_facts import RequestFacts
 
@@ -122,6 +122,18 @@ class Request:
             # A parameter in the address ends in logs and histories (RFC 6750 section 5.3, RFC 9700 section 4.3.2).
             raise InvalidRequest("parameters belong in the body, not in the address")
         return Form.parse(await self._body(most))
+
+    async def form_bytes(self, most: int = FORM_BYTES) -> bytes:
+        """Return the form-encoded body that a browser sent, not yet taken apart.
+
+        Raises:
+            PageError: another content type.
+            RequestTooLarge: over `most` bytes, counted as they arrive.
+        """
+        media_type = (self.header(b"content-type") or b"").partition(b";")[0].strip().lower()
+        if media_type != FORM_MEDIA_TYPE.encode("ascii"):
+            raise PageError("another content type than a form's")
+        return await self._body(most)
 
     async def json(self, most: int = JSON_BYTES) -> dict[str, Any]:
         """Read the JSON object of a first-party request.

@@ -52,7 +52,7 @@ async def test_a_parameter_twice_or_a_missing_one(issuer: Issuer, row: str, body
 
 
 @pytest.mark.parametrize(
-    "grant_type", ["urn:example:x", "CLIENT_CREDENTIALS", "client_credentials ", "authorization_code", "implicit"]
+    "grant_type", ["urn:example:x", "CLIENT_CREDENTIALS", "client_credentials ", "Authorization_code", "implicit"]
 )
 async def test_d12_an_unknown_grant_type(issuer: Issuer, grant_type: str) -> None:
     _assert_refused(await issuer.token(grant_type=grant_type), 400, "unsupported_grant_type")

@@ -26,6 +26,7 @@ from tests.support.auth_app import DEVICE_GRANT, ISSUER, Issuer
 from tests.support.builders import FACTS, MAC_KEY, NOTES
 from tests.support.keys import claims_of
 from tests.support.outside import NoNetwork
+from tests.support.visitor import CALLBACK, VERIFIER, Visitor
 
 each_grant = pytest.mark.parametrize("grant_type", GRANT_TYPES)
 
@@ -43,6 +44,7 @@ CLIENTS = {
     "refresh_token": ("app", "machine"),
     DEVICE_GRANT: ("tv", "spa"),
     JWT_BEARER: ("workload", "spa"),
+    "authorization_code": ("app", "machine"),
 }
 
 
@@ -55,6 +57,9 @@ async def _right_form(issuer: Issuer, grant_type: str) -> dict[str, str]:
         begun = await issuer.begin_device()
         await issuer.services.other_grants.devices.approve(begun["user_code"], await issuer.session(), FACTS)
         return form | {"device_code": begun["device_code"]}
+    if grant_type == "authorization_code":
+        code = await Visitor(issuer).code(scope="notes:read")
+        return form | {"code": code, "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
     return form | {"assertion": platform_token()} if grant_type == JWT_BEARER else form
 
 

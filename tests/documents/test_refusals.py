@@ -9,6 +9,7 @@ from pathlib import Path
 
 import auth_server.protocol.errors as oauth
 import resource_server.verifier.errors as bearer
+from auth_server.protocol.authorization_response import RedirectableError
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "refusals.md").read_text(encoding="utf-8")
@@ -18,7 +19,9 @@ BARE = {"not_found", "server_error", "method_not_allowed", "temporarily_unavaila
 
 def test_every_oauth_error_is_documented_and_no_other() -> None:
     assert documented("OAuth endpoints") == {
-        error.error for error in leaves(oauth.OAuthError) if issubclass(error, oauth.OAuthError)
+        error.error
+        for error in leaves(oauth.OAuthError)
+        if issubclass(error, oauth.OAuthError) and error is not RedirectableError
     }
 
 

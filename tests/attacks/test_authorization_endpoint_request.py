@@ -1,0 +1,360 @@
+"""Attacks on the authorization request: rows B01 to B32 of the project's checklist (RFC 9700 sections 2.1.1, 4.4, 4.5, 4.7, 4.8)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from shared import base64url
+from tests.support.auth_app import ISSUER, REDIRECTS, Issuer
+from tests.support.builders import NOTES
+from tests.support.keys import claims_of
+from tests.support.visitor import CALLBACK, CHALLENGE, Visitor, answer_of, parameters
+
+
+async def _refusal(visitor: Visitor, client: str = "app", **changes: str | None) -> dict[str, str]:
+    """The error that goes back to the client; row B28 for each of them: with `state`, with `iss`, without a code."""
+    response = await visitor.authorize(client, **changes)
+    assert response.headers["location"].startswith(f"{REDIRECTS[client]}?"), response.headers["location"]
+    answer = answer_of(response)
+    assert (answer["iss"], answer["state"]) == (ISSUER, "state-of-a-test")
+    assert "code" not in answer
+    return answer
+
+
+@pytest.mark.parametrize(
+    "row, error, changes",
+    [
+        ("B01", "invalid_request", {"response_type": None}),
+        ("B02", "unsupported_response_type", {"response_type": "token"}),
+        ("B03", "unsupported_response_type", {"response_type": "code id_token"}),
+        ("B03", "unsupported_response_type", {"response_type": "id_token"}),
+        ("B03", "unsupported_response_type", {"response_type": "code token"}),
+        ("B05", "invalid_request", {"code_challenge": None, "code_challenge_method": None}),
+        ("B06", "invalid_request", {"code_challenge_method": "plain"}),
+        ("B07", "invalid_request", {"code_challenge_method": None}),
+        ("B08", "invalid_request", {"code_challenge_method": "S512"}),
+        ("B08", "invalid_request", {"code_challenge_method": "s256"}),
+        ("B09", "invalid_request", {"code_challenge": "a" * 42}),
+        ("B09", "invalid_request", {"code_challenge": "a" * 129}),
+        ("B09", "invalid_request", {"code_challenge": "a" * 42 + "="}),
+        ("B09", "invalid_request", {"code_challenge": "a" * 42 + "+"}),
+        ("B10", "invalid_request", {"code_challenge": None}),
+        ("B11", "invalid_scope", {"scope": "admin"}),
+        ("B12", "invalid_scope", {"scope": 'a"b'}),
+        ("B12", "invalid_scope", {"scope": "\0"}),
+        ("B13", "login_required", {"prompt": "none"}),
+        ("B15", "invalid_request", {"prompt": "none login"}),
+        ("B15", "invalid_request", {"prompt": "teleport"}),
+        ("B19", "request_not_supported", {"request": "eyJhbGciOiJub25lIn0.e30."}),
+        ("B23", "invalid_request", {"response_mode": "teleport"}),
+        ("B23", "invalid_request", {"response_mode": "fragment"}),
+        ("B24", "invalid_target", {"resource": "https://unknown.example"}),
+        ("B25", "invalid_target", {"resource": "relative/path"}),
+        ("B25", "invalid_target", {"resource": f"{NOTES}/#f"}),
+        ("-", "invalid_request", {"max_age": "-1"}),
+        ("-", "invalid_request", {"max_age": "soon"}),
+        ("-", "invalid_request", {"claims": "[]"}),
+        ("-", "invalid_request", {"claims": "{"}),
+        ("-", "invalid_request", {"claims": '{"id_token": {"acr": 1}}'}),
+        ("-", "registration_not_supported", {"registration": "{}"}),
+    ],
+)
+async def test_a_fault_goes_back_to_the_client(issuer: Issuer, row: str, error: str, changes: dict[str, str | None]) -> None:
+    assert (await _refusal(Visitor(issuer), **changes))["error"] == error
+
+
+async def test_b04_no_pkce_public_client(issuer: Issuer) -> None:
+    answer = await _refusal(Visitor(issuer), "spa", code_challenge=None, code_challenge_method=None)
+
+    assert answer["error"] == "invalid_request"
+
+
+async def test_b11_a_scope_the_client_may_not_have_is_cut_and_told(issuer: Issuer) -> None:
+    tokens = await Visitor(issuer).tokens(scope="openid admin")
+
+    assert tokens["scope"] == "openid"
+
+
+async def test_b14_silent_consent(issuer: Issuer) -> None:
+    visitor = Visitor(issuer)
+    await visitor.sign_in()
+
+    assert (await _refusal(visitor, prompt="none"))["error"] == "consent_required"
+
+
+async def test_b14_consent_of_somebody_else_does_not_count(issuer: Issuer) -> None:
+    await Visitor(issuer).code()
+    visitor = Visitor(issuer)
+    await visitor.sign_in("bob")
+
+    assert (await _refusal(visitor, prompt="none"))["error"] == "consent_required"
+
+
+async def test_silence_succeeds_for_somebody_who_signed_in_and_consented(issuer: Issuer) -> None:
+    visitor = Visitor(issuer)
+    await visitor.code()
+
+    assert "code" in answer_of(await visitor.authorize(prompt="none"))
+
+
+async def test_b16_a_stale_session(issuer: Issuer) -> None:
+    visitor = Visitor(issuer)
+    await visitor.code()
+    issuer.clock.advance(5)
+
+    assert (await _refusal(visitor, prompt="none", max_age="1"))["error"] == "login_required"
+    assert "code" in answer_of(await visitor.authorize(prompt="none", max_age="6"))
+
+
+async def test_b17_another_persons_hint(issuer: Issuer) -> None:
+    hint = (await Visitor(issuer).tokens(username="bob"))["id_token"]
+    visitor = Visitor(issuer)
+    await visitor.code()
+
+    assert (await _refusal(visitor, prompt="none", id_token_hint=hint))["error"] == "login_required"
+
+
+async def test_a_hint_of_the_person_who_is_signed_in(issuer: Issuer) -> None:
+    visitor = Visitor(issuer)
+    hint = (await visitor.tokens())["id_token"]
+    # Also long after it expired.
+    await issuer.advance(3600)
+
+    assert "code" in answer_of(await visitor.authorize(prompt="none", id_token_hint=hint))
+
+
+async def test_b18_a_forged_hint(issuer: Issuer) -> None:
+    visitor = Visitor(issuer)
+    tokens = await visitor.tokens()
+    header, payload, signature = tokens["id_token"].split(".")
+    unsigned = base64url.encode(b'{"alg":"none","typ":"JWT"}')
+    flipped = ("A" if signature[9] != "A" else "B").join([signature[:9], signature[10:]])
+    other = base64url.encode(json.dumps(claims_of(tokens["id_token"]) | {"sub": "mallory"}).encode())
+
+    for forged in (
+        f"{unsigned}.{payload}.",
+        f"{header}.{payload}.{flipped}",
+        f"{header}.{other}.{signature}",
+        tokens["access_token"],
+        "eyJ",
+    ):
+        answer = await _refusal(Visitor(issuer), prompt="none", id_token_hint=forged)
+        assert answer["error"] == "invalid_request"
+        assert "mallory" not in str(answer)
+
+
+async def test_a_hint_for_another_client_is_no_hint(issuer: Issuer) -> None:
+    hint = (await Visitor(issuer).tokens("other"))["id_token"]
+
+    assert (await _refusal(Visitor(issuer), id_token_hint=hint))["error"] == "invalid_request"
+
+
+async def test_b20_a_request_uri_never_causes_a_connection(issuer: Issuer) -> None:
+    connected = asyncio.Event()
+
+    async def listen(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        writer.close()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        answer = await _refusal(Visitor(issuer), request_uri=f"http://127.0.0.1:{port}/x")
+        await asyncio.sleep(0)
+
+    assert answer["error"] == "request_uri_not_supported"
+    assert not connected.is_set()
+
+
+@pytest.mark.parametrize("state", ["a\r\nSet-Cookie:x=1", "a&b=c#d", "\N{SNOWMAN}", '"><script>'])
+async def test_b26_the_state_comes_back_encoded(issuer: Issuer, state: str) -> None:
+    visitor = Visitor(issuer)
+
+    response = await visitor.through(await visitor.authorize(state=state))
+
+    assert answer_of(response)["state"] == state
+    assert "x" not in visitor.cookies
+    assert "set-cookie:x=1" not in {f"{name}:{value}".lower() for name, value in response.headers.multi_items()}
+
+
+async def test_b27_a_huge_parameter(issuer: Issuer) -> None:
+    # The test's own client sends no longer address.
+    answer = await Visitor(issuer).authorize(state="a" * 60_000)
+
+    assert answer.status_code == 414
+    assert "location" not in answer.headers
+
+
+async def test_b27_a_huge_parameter_in_a_form(issuer: Issuer) -> None:
+    answer = await issuer.http.post("/authorize", data=parameters(state="a" * 100_000))
+
+    assert answer.status_code == 413
+
+
+async def test_b28_a_success_carries_iss_and_the_metadata_say_so(issuer: Issuer) -> None:
+    visitor = Visitor(issuer)
+    answer = answer_of(await visitor.through(await visitor.authorize()))
+    metadata = (await issuer.http.get("/.well-known/openid-configuration")).json()
+
+    assert (answer["iss"], answer["state"]) == (ISSUER, "state-of-a-test")
+    assert metadata["authorization_response_iss_parameter_supported"] is True
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "GET"])
+async def test_b29_no_cors(issuer: Issuer, method: str) -> None:
+    answer = await issuer.http.request(method, "/authorize", params=parameters(), headers={"Origin": "https://evil.example"})
+
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+async def test_b30_other_methods(issuer: Issuer, method: str) -> None:
+    answer = await issuer.http.request(method, "/authorize", params=parameters())
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+
+
+async def _pushed(issuer: Issuer, client: str = "app", **changes: str | None) -> Any:
+    return await issuer.post("/par", parameters(client, **changes), client)
+
+
+async def test_a_pushed_request_is_answered_like_one_in_the_address(issuer: Issuer) -> None:
+    visitor = Visitor(issuer)
+    pushed = await _pushed(issuer)
+
+    response = await visitor.get("/authorize", client_id="app", request_uri=pushed.json()["request_uri"])
+
+    assert (pushed.status_code, pushed.json()["expires_in"]) == (201, 90)
+    code = answer_of(await visitor.through(response))["code"]
+    assert (await visitor.exchange(code)).status_code == 200
+
+
+async def test_b31_a_request_uri_of_another_client_is_a_page_and_stays_good(issuer: Issuer) -> None:
+    uri = (await _pushed(issuer)).json()["request_uri"]
+
+    stolen = await Visitor(issuer).get("/authorize", client_id="other", request_uri=uri)
+    honest = await Visitor(issuer).get("/authorize", client_id="app", request_uri=uri)
+
+    assert (stolen.status_code, "location" in stolen.headers) == (400, False)
+    assert honest.status_code == 303
+
+
+async def test_b31_a_request_uri_is_used_once(issuer: Issuer) -> None:
+    uri = (await _pushed(issuer)).json()["request_uri"]
+    await Visitor(issuer).get("/authorize", client_id="app", request_uri=uri)
+
+    assert (await Visitor(issuer).get("/authorize", client_id="app", request_uri=uri)).status_code == 400
+
+
+async def test_b31_a_request_uri_expires(issuer: Issuer) -> None:
+    uri = (await _pushed(issuer)).json()["request_uri"]
+    issuer.clock.advance(90)
+
+    assert (await Visitor(issuer).get("/authorize", client_id="app", request_uri=uri)).status_code == 400
+
+
+async def test_b31_parameters_beside_a_request_uri_count_for_nothing(issuer: Issuer) -> None:
+    uri = (await _pushed(issuer)).json()["request_uri"]
+    visitor = Visitor(issuer)
+
+    response = await visitor.get(
+        "/authorize", client_id="app", request_uri=uri, redirect_uri="https://evil.example/cb", scope="notes:write"
+    )
+
+    waiting = await visitor.waiting(response)
+    assert (waiting.request.redirect_uri, waiting.request.scope) == (CALLBACK, {"openid", "notes:read"})
+
+
+async def test_b32_par_without_authentication(issuer: Issuer) -> None:
+    answer = await issuer.post("/par", parameters(), None)
+
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize(
+    "error, changes",
+    [
+        ("invalid_request", {"request_uri": "urn:ietf:params:oauth:request_uri:x"}),
+        ("invalid_request", {"redirect_uri": "https://evil.example/cb"}),
+        ("invalid_request", {"code_challenge": None}),
+        ("invalid_scope", {"scope": "admin"}),
+        ("invalid_target", {"resource": "https://unknown.example"}),
+        ("unsupported_response_type", {"response_type": "token"}),
+    ],
+)
+async def test_b32_par_refuses_what_the_front_channel_refuses(issuer: Issuer, error: str, changes: dict[str, str | None]) -> None:
+    answer = await _pushed(issuer, **changes)
+
+    assert (answer.status_code, answer.json()["error"]) == (400, error)
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_client_that_must_push_is_refused_in_the_address(issuer: Issuer) -> None:
+    assert (await _refusal(Visitor(issuer), "pushing"))["error"] == "invalid_request"
+    assert (await _pushed(issuer, "pushing")).status_code == 201
+
+
+async def test_row_57_no_cookie_address_or_log_line_holds_a_pushed_parameter(issuer: Issuer) -> None:
+    visitor = Visitor(issuer)
+    canaries = {"state": "canary-state-31", "nonce": "canary-nonce-32", "login_hint": "canary-hint-33"}
+    uri = (await _pushed(issuer, **canaries)).json()["request_uri"]
+
+    response = await visitor.get("/authorize", client_id="app", request_uri=uri)
+
+    seen = [str(visitor.cookies), response.headers["location"], *issuer.log]
+    assert not [canary for canary in canaries.values() for text in seen if canary in text]
+
+
+async def test_row_84_a_redirect_uri_of_a_megabyte_is_refused_by_its_length(issuer: Issuer) -> None:
+    sent = parameters(redirect_uri="https://app.example/" + "a" * 1_000_000)
+    answer = await issuer.http.post("/authorize", data=sent)
+    shorter = await issuer.http.post("/authorize", data=sent | {"redirect_uri": "https://app.example/" + "a" * 7_000})
+
+    assert (answer.status_code, shorter.status_code) == (413, 400)
+
+
+async def test_row_43_parameters_in_body_and_address(issuer: Issuer) -> None:
+    answer = await issuer.http.post("/authorize?client_id=app", data=parameters())
+
+    assert (answer.status_code, "location" in answer.headers) == (400, False)
+
+
+async def test_a_posted_request_is_answered_like_a_link(issuer: Issuer) -> None:
+    visitor = Visitor(issuer)
+    response = await visitor.send("POST", "/authorize", data=parameters())
+
+    assert "code" in answer_of(await visitor.through(response))
+
+
+async def test_form_post_sends_the_answer_by_a_form_to_the_client_alone(issuer: Issuer) -> None:
+    visitor = Visitor(issuer)
+
+    answer = await visitor.through(await visitor.authorize(response_mode="form_post", state='"><script>alert(1)</script>'))
+
+    assert answer.status_code == 200
+    assert f'<form method="post" action="{CALLBACK}">' in answer.text
+    assert 'name="code"' in answer.text
+    assert f'name="iss" value="{ISSUER}"' in answer.text
+    assert "<script>alert(1)" not in answer.text
+    policies = answer.headers.get_list("content-security-policy")
+    assert len(policies) == 1
+    assert "form-action https://app.example;" in policies[0]
+    assert "unsafe-inline" not in policies[0]
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_an_error_of_form_post_goes_the_same_way(issuer: Issuer) -> None:
+    answer = await Visitor(issuer).authorize(response_mode="form_post", prompt="none")
+
+    assert (answer.status_code, 'value="login_required"' in answer.text) == (200, True)
+
+
+async def test_the_challenge_is_what_a_conforming_client_computes() -> None:
+    """RFC 7636 appendix B."""
+    from auth_server.protocol.pkce import challenge_of
+
+    assert challenge_of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk") == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    assert len(CHALLENGE) == 43
