@@ -86,4 +86,5 @@ class EventName(StrEnum):
     KEY_RESTORED = "key.restored"
     SEALS_REWRAPPED = "seals.rewrapped"
     SERVER_SECRET_CREATED = "server_secret.created"
+    DATABASE_RESTORED = "database.restored"
     SERVER_INITIALISED = "server.initialised"

@@ -42,6 +42,7 @@ NOUNS: Final = (
     Noun("role", "auth_server.cli.role", "roles: create, list, grant, revoke, ..."),
     Noun("resource", "auth_server.cli.resource", "protected resources: create, list, show, delete"),
     Noun("key", "auth_server.cli.key", "signing keys: list, rotate, burn, ..."),
+    Noun("backup", "auth_server.cli.backup", "the database in one file: create, show, restore"),
     Noun("restore", "auth_server.cli.restore", "after the database was restored from a backup: finish"),
     Noun("token", "auth_server.cli.token", "look into a token, or end it"),
     Noun("audit", "auth_server.cli.audit", "the audit log: tail, verify, export"),

@@ -9,17 +9,23 @@ from auth_server.cli.command import Answer, Command, refused
 from auth_server.cli.opened import over_services
 from auth_server.keys.restore import Restored, RestoreRefused
 from auth_server.services import Services
+from auth_server.tokens.reapply import Reapplied
 
 
 async def _finish(services: Services, given: argparse.Namespace) -> Answer:
     try:
+        # First: once something is signed again, what was taken away must not have come back.
+        reapplied = await services.recovery.reapply.carry_out()
         restored = await services.restore.finish(accept_unknown_key=given.accept_unknown_key)
     except RestoreRefused as refusal:
         raise refused(str(refusal), error="restore_refused") from refusal
+    except OSError as error:
+        raise refused(f"the journal of withdrawals cannot be read: {error.strerror}", error="restore_refused") from error
     await services.rings.tick()
     # So that this machine's own record of what was published knows it at once.
     await services.keyring.refresh()
-    return Answer(_document(restored), _told(restored), _notes(restored, is_accepted=given.accept_unknown_key))
+    notes = (*_notes(restored, is_accepted=given.accept_unknown_key), *_notes_of(reapplied))
+    return Answer(_document(restored) | _document_of(reapplied), _told(restored) + _told_of(reapplied), notes)
 
 
 def _document(restored: Restored) -> dict[str, object]:
@@ -63,6 +69,34 @@ def _notes(restored: Restored, *, is_accepted: bool) -> tuple[str, ...]:
         )
     elif is_accepted and not all(ring.is_known for ring in restored.rings):
         notes.append("resource servers that do not hold this key answer 503 until they fetched it")
+    return tuple(notes)
+
+
+def _document_of(reapplied: Reapplied) -> dict[str, object]:
+    return {
+        "withdrawals_journal_found": reapplied.journal,
+        "withdrawn_again": dict(reapplied.counts),
+        "without_password": list(reapplied.without_password),
+        "rotate_secret_again": list(reapplied.rotate_again),
+    }
+
+
+def _told_of(reapplied: Reapplied) -> str:
+    lines = [f"taken away since the backup, and again now: {count} x {name}" for name, count in reapplied.counts.items()]
+    return "".join(f"\n{line}" for line in lines)
+
+
+def _notes_of(reapplied: Reapplied) -> tuple[str, ...]:
+    notes = []
+    if not reapplied.journal:
+        notes.append(
+            "no journal of withdrawals reaches back to the backup: every access token was revoked (programs refresh by themselves), "
+            "and who was disabled or signed out since the backup is not any more: look through what you know of it"
+        )
+    if reapplied.without_password:
+        notes.append(f"changed their password since the backup, and need a new one: {', '.join(reapplied.without_password)}")
+    if reapplied.rotate_again:
+        notes.append(f"secrets rotated since the backup are lost, rotate them again: {', '.join(reapplied.rotate_again)}")
     return tuple(notes)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Column, Connection, ForeignKey, Table, Text, bindparam, select, update
+from sqlalchemy import Column, Connection, ForeignKey, Table, Text, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from auth_server.store.schema import METADATA, Milliseconds, now_ms
@@ -28,6 +28,7 @@ _REHASH: Final = (
     .where(PASSWORD_CREDENTIAL.c.sub == bindparam("key"), PASSWORD_CREDENTIAL.c.digest == bindparam("old"))
     .values(digest=bindparam("new"))
 )
+_FORGET: Final = delete(PASSWORD_CREDENTIAL).where(PASSWORD_CREDENTIAL.c.sub == bindparam("key"))
 
 
 class Credentials:
@@ -44,6 +45,10 @@ class Credentials:
     def set_digest(self, sub: str, digest: str) -> None:
         """Give an account a password, or another one."""
         self._connection.execute(_SET, {"key": sub, "new": digest})
+
+    def forget(self, sub: str) -> None:
+        """Leave an account without a password; it needs another one to sign in by."""
+        self._connection.execute(_FORGET, {"key": sub})
 
     def rehash(self, sub: str, *, old: str, new: str) -> bool:
         """Replace the digest by one of the same password; False when it is no longer `old` (the password was changed meanwhile)."""

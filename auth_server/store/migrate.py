@@ -31,7 +31,7 @@ def upgrade(engines: Engines) -> None:
     """
     try:
         with engines.write.begin() as connection:
-            _take_turn(connection)
+            take_turn(connection)
             command.upgrade(configuration(connection), "head")
     except CommandError as error:
         raise StoreUnavailable("the database's schema is newer than this program") from error
@@ -49,7 +49,8 @@ def configuration(connection: Connection) -> Config:
     return made
 
 
-def _take_turn(connection: Connection) -> None:
+def take_turn(connection: Connection) -> None:
+    """Wait until nobody else changes the schema, and let nobody until this transaction ends. It may take its time."""
     if connection.dialect.name == "postgresql":
         # A migration may take longer than a request may: the bounds of `engine.py` do not hold here.
         connection.execute(text("SET LOCAL statement_timeout = 0"))

@@ -1,0 +1,167 @@
+"""The journal of withdrawals: a file beside the key encryption keys that outlives a restore of the database.
+
+What was taken away since a backup (a disabled person, an ended session, a revoked token) must not come back with it, and the database that
+knew of it is gone. So each such event is appended here when it was committed and before it is acknowledged: one line, a SHA-256 of the
+text, a space, the event's canonical text. A damaged line is passed over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+from auth_server.audit.events import EventName
+from auth_server.store.audit_events import AuditRecord, body_of
+
+FILE_NAME: Final = "withdrawals.journal"
+# What takes something away from somebody. Burned keys have a journal of their own.
+WITHDRAWALS: Final = frozenset(
+    {
+        EventName.ACCOUNT_DISABLED,
+        EventName.ACCOUNT_ENABLED,
+        EventName.PASSWORD_CHANGED,
+        EventName.SESSION_ENDED,
+        EventName.FAMILY_REVOKED,
+        EventName.REFRESH_REUSED,
+        EventName.CODE_REPLAYED,
+        EventName.CONSENT_WITHDRAWN,
+        EventName.CLIENT_DISABLED,
+        EventName.CLIENT_DELETED,
+        EventName.CLIENT_SECRET_ROTATED,
+        EventName.ROLE_REVOKED,
+        EventName.TOKEN_REVOKED,
+    }
+)
+_MAX_BYTES: Final = 4 * 1024 * 1024
+# The journal's own first line: what came before it, it does not know.
+BEGAN: Final = "journal.began"
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """One event as it was committed; `at` in milliseconds, `body` the canonical text that the audit log holds as well."""
+
+    name: str
+    at: int
+    sub: str | None
+    client_id: str | None
+    sid: str | None
+    grant_id: str | None
+    detail: dict[str, Any]
+    body: str
+
+
+class WithdrawalJournal:
+    """The journal at one path. Several processes may append at once, each whole lines.
+
+    Args:
+        kept_ms: how long an event matters: nothing that it ended lives longer.
+    """
+
+    def __init__(self, path: Path, kept_ms: int) -> None:
+        self._path = path
+        self._kept_ms = kept_ms
+        self._warned = False
+
+    def note(self, records: Sequence[AuditRecord], _directory_changed: bool = False) -> None:
+        """Append what takes something away. Called after each commit; a disk that is full is a warning, and ends nothing."""
+        wanted = [body_of(record) for record in records if record.name in WITHDRAWALS]
+        if wanted:
+            self._note(wanted)
+
+    def read(self) -> list[Withdrawal] | None:
+        """Return every event in the order of their commits; None where no journal was ever kept.
+
+        Raises:
+            OSError: it is there and cannot be read.
+        """
+        try:
+            text = self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+        return sorted((_parsed(line) for line in _whole_lines(text)), key=lambda event: event.at)
+
+    def begin(self, now_ms: int) -> None:
+        """Begin the journal where there is none, with the time from which on it knows everything."""
+        if not self._path.exists():
+            self._note([_began(now_ms)])
+
+    def _note(self, bodies: Sequence[str]) -> None:
+        try:
+            self._append(bodies)
+        except OSError as error:
+            if not self._warned:
+                _LOG.warning("the journal of withdrawals cannot be written", extra={"fields": {"error": error.strerror}})
+            self._warned = True
+        else:
+            self._warned = False
+
+    def _append(self, bodies: Iterable[str]) -> None:
+        with self._locked() as file:
+            size = file.seek(0, os.SEEK_END)
+            torn = b"\n" if size and os.pread(file.fileno(), 1, size - 1) != b"\n" else b""
+            file.write(torn + b"".join(map(_line, bodies)))
+            file.flush()
+            os.fsync(file.fileno())
+            if size > _MAX_BYTES:
+                self._compact()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[IO[bytes]]:
+        """Open the file for appending and hold its lock; whoever waited while it was compacted opens the new one."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        while True:
+            with open(self._path, "ab+", opener=_open_own) as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if os.fstat(file.fileno()).st_ino == self._path.stat().st_ino:
+                    yield file
+                    return
+
+    def _compact(self) -> None:
+        lines = list(_whole_lines(self._path.read_bytes()))
+        newest = max((_parsed(line).at for line in lines), default=0)
+        draft = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
+        with open(draft, "xb", opener=_open_own) as file:
+            # What is dropped ended nothing that could still live; the journal says from when on it is whole.
+            file.write(_line(_began(newest - self._kept_ms)))
+            file.writelines(_line(line) for line in lines if _parsed(line).at > newest - self._kept_ms)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._path)
+
+
+def _began(at_ms: int) -> str:
+    return json.dumps({"name": BEGAN, "at": at_ms})
+
+
+def _line(body: str) -> bytes:
+    text = body.encode("utf-8")
+    return hashlib.sha256(text).hexdigest().encode("ascii") + b" " + text + b"\n"
+
+
+def _whole_lines(text: bytes) -> Iterator[str]:
+    for line in filter(None, text.split(b"\n")):
+        digest, _, body = line.partition(b" ")
+        if digest == hashlib.sha256(body).hexdigest().encode("ascii"):
+            yield body.decode("utf-8")
+
+
+def _parsed(body: str) -> Withdrawal:
+    # Whoever wrote it is this class, and the digest says that it is as written.
+    event = json.loads(body)
+    sub, client_id, sid, grant_id = (event.get(name) for name in ("sub", "client_id", "sid", "grant_id"))
+    return Withdrawal(event["name"], event["at"], sub, client_id, sid, grant_id, event.get("detail", {}), body)
+
+
+def _open_own(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NOFOLLOW, 0o600)
