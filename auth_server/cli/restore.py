@@ -15,7 +15,7 @@ from auth_server.tokens.reapply import Reapplied
 async def _finish(services: Services, given: argparse.Namespace) -> Answer:
     try:
         # First: once something is signed again, what was taken away must not have come back.
-        reapplied = await services.recovery.reapply.carry_out()
+        reapplied = await services.restoring.reapply.carry_out()
         restored = await services.restore.finish(accept_unknown_key=given.accept_unknown_key)
     except RestoreRefused as refusal:
         raise refused(str(refusal), error="restore_refused") from refusal

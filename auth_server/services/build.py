@@ -16,7 +16,6 @@ from auth_server.services.browsers import build_browser_flow
 from auth_server.services.ground import Ground, lay_ground
 from auth_server.services.keys import build_keyring, with_keys
 from auth_server.services.people import with_people
-from auth_server.services.recovery import build_recovery
 from auth_server.services.services import Services
 from auth_server.settings import Settings
 from auth_server.store.audit_events import AuditRecord
@@ -72,7 +71,6 @@ def build_services(
         health=Health(ground.store, keyring),
         metrics=_metrics(ground.store),
         outbound=ground.outbound,
-        recovery=build_recovery(ground),
     )
 
 

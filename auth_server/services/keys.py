@@ -17,6 +17,7 @@ from auth_server.keys.rewrap import Rewrap
 from auth_server.keys.rings import Rings
 from auth_server.keys.server_secrets import ServerSecrets
 from auth_server.services.ground import Ground
+from auth_server.services.restoring import build_restoring
 
 if TYPE_CHECKING:
     from auth_server.services.services import Services
@@ -33,6 +34,7 @@ def with_keys(build: Callable[..., Services], ground: Ground, policy: RotationPo
         importing=Importing(store=store, custodians=custodians, watch=ground.watch),
         server_secrets=ServerSecrets(store=store, key_encryption_keys=keys),
         rewrap=Rewrap(store=store, key_encryption_keys=keys, custodians=custodians),
+        restoring=build_restoring(ground),
     )
 
 

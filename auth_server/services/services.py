@@ -33,7 +33,7 @@ from auth_server.roles.service import Roles
 from auth_server.services.browsers import BrowserFlow
 from auth_server.services.correspondence import Correspondence
 from auth_server.services.other_grants import OtherGrants
-from auth_server.services.recovery import Recovery
+from auth_server.services.restoring import Restoring
 from auth_server.sessions.service import Sessions
 from auth_server.settings import Settings
 from auth_server.store.freshness import Freshness, Remembered
@@ -79,7 +79,7 @@ class Services:
     health: Health
     metrics: Metrics
     outbound: Outbound
-    recovery: Recovery
+    restoring: Restoring
     other_grants: OtherGrants
     correspondence: Correspondence
     page_kit: PageKit
@@ -100,7 +100,7 @@ class Services:
             StoreUnavailable: the database does not answer.
         """
         self.store.synchronise_clock()
-        self.recovery.journal.begin(self.store.clock.now_ms())
+        self.restoring.journal.begin(self.store.clock.now_ms())
         await self.freshness.poll()
         try:
             await self.rings.initialise()
