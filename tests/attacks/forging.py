@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from resource_server import Guard
 from shared import base64url
-from tests.resource_server.support import rsa_jwk, rsa_key
+from tests.resource_server.support import AUDIENCE, NOW, Events, IssuerServer, rsa_jwk, rsa_key
 
 
 def hs256(secret: bytes) -> Callable[[bytes], bytes]:
@@ -51,3 +53,13 @@ def roca_modulus() -> int:
         product *= prime
     multiple = (1 << 2047) // product + 1
     return multiple * product + pow(65537, 4711, product)
+
+
+@contextmanager
+def two_issuers(*issuers: IssuerServer) -> Iterator[Guard]:
+    """A guard that trusts several issuers."""
+    guard = Guard(issuer=[one.url for one in issuers], audience=AUDIENCE, clock=lambda: NOW, on_event=Events())
+    try:
+        yield guard
+    finally:
+        guard.close()

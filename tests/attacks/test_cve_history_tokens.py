@@ -15,6 +15,7 @@ from resource_server.verifier.errors import TokenRefused
 from resource_server.verifier.token import VerifiedToken
 from shared import base64url
 from tests.resource_server.api import Api, an_api
+from tests.resource_server.feeds import a_feed, until
 from tests.resource_server.support import AUDIENCE, a_header, a_token, counted_calls, rs256, rsa_jwk, rsa_key, segment
 
 ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -102,6 +103,22 @@ def test_cve_16_another_spelling_of_a_live_or_a_dead_token() -> None:
             with pytest.raises(TokenRefused) as refused:
                 api.guard.verify(dead)
             assert refused.value.status == 401
+
+
+def test_cve_16_another_spelling_of_a_token_that_was_revoked_by_name() -> None:
+    with an_api() as api, a_feed(api.issuer) as feed:
+        api.guard.warm(10)
+        dead = api.token(jti="dead")
+        api.accepts(dead)
+        feed.revoke("jti", "dead")
+        until(lambda: api.guard.statistics()["feed_pages"] >= 2)
+
+        api.refuses(dead, "revoked")
+        for other in set(respelt(dead)):
+            with pytest.raises(TokenRefused) as refused:
+                api.guard.verify(other)
+            assert refused.value.status == 401
+        api.accepts(api.token(jti="alive"))
 
 
 @pytest.mark.parametrize("size", [1, 2, 100, 8192, 8193, 100_000, 10_000_000, 100_000_000])

@@ -14,8 +14,21 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from resource_server.demo.app import build_app
+from tests.attacks.forging import two_issuers
 from tests.resource_server.api import Api, an_api, as_json
-from tests.resource_server.support import AUDIENCE, NOW, a_guard, a_header, a_token, call, rs256, rsa_jwk, rsa_key
+from tests.resource_server.support import (
+    AUDIENCE,
+    NOW,
+    a_guard,
+    a_header,
+    a_token,
+    an_issuer,
+    call,
+    claims,
+    rs256,
+    rsa_jwk,
+    rsa_key,
+)
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +212,20 @@ def test_s17_the_same_jti_of_another_issuer_and_another_audience(api: Api) -> No
         assert other.accepts(theirs).json["sub"] == "bob"
         api.refuses(theirs)
         other.refuses(api.token(jti="shared"))
+
+
+def test_s17_the_same_jti_of_two_trusted_issuers_in_one_guard() -> None:
+    with an_issuer() as first, an_issuer() as second:
+        second.publish(rsa_jwk("one", rsa_key("two")))
+        with two_issuers(first, second) as guard:
+            app = Api(first, guard, build_app(guard))
+            tokens = {
+                "alice": a_token(claims(iss=first.url, sub="alice", jti="shared")),
+                "bob": a_token(claims(iss=second.url, sub="bob", jti="shared"), sign=rs256(rsa_key("two"))),
+            }
+            for _ in range(2):
+                assert [app.accepts(token).json["sub"] for token in tokens.values()] == list(tokens)
+                app.refuses(a_token(claims(iss=second.url, sub="alice", jti="shared")), "bad_signature")
 
 
 def test_s17_the_same_token_on_a_second_route_with_another_scope(api: Api) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import itertools
 import secrets
 from collections.abc import Callable, Iterator
 
@@ -14,7 +15,7 @@ from resource_server.demo.app import build_app
 from resource_server.jwks.cache import BUCKET_CAPACITY
 from resource_server.jwks.clock import boot_seconds
 from shared import base64url
-from tests.attacks.forging import hs256, padded_message, roca_modulus, spellings_of_the_public_key
+from tests.attacks.forging import hs256, padded_message, roca_modulus, spellings_of_the_public_key, two_issuers
 from tests.resource_server.api import Api, an_api
 from tests.resource_server.support import (
     Reply,
@@ -158,11 +159,15 @@ def test_r13_a_storm_of_unknown_kids_is_refused_and_asks_the_issuer_a_few_times(
     now = [boot_seconds()]
     with an_api(monotonic=lambda: now[0]) as api:
         api.accepts(api.token())
+        began, asked_at = now[0], [now[0]]
         for i in range(100):
             now[0] += 0.1 if i % 10 else 1.0  # bursts of ten, 1.9 s apart
+            before = len(api.issuer.times())
             api.refuses(api.token(a_header(kid=secrets.token_urlsafe(16))), "unknown_key")
+            asked_at += [now[0]] * (len(api.issuer.times()) - before)
 
-        assert len(api.issuer.times()) <= 1 + BUCKET_CAPACITY + 19 / 30
+        assert len(asked_at) - 1 <= BUCKET_CAPACITY + (now[0] - began) / 30
+        assert all(later - earlier >= 1 for earlier, later in itertools.pairwise(asked_at))
         api.accepts(api.token())
 
 
@@ -214,6 +219,17 @@ def test_r19_a_key_of_another_issuer_under_the_same_kid(api: Api) -> None:
 
             app.refuses(a_token(claims(iss=other.url), sign=rs256(rsa_key("one"))), "bad_signature")
         api.refuses(a_token(claims(iss=api.issuer.url), sign=rs256(rsa_key("two"))), "bad_signature")
+
+
+def test_r19_two_issuers_of_one_guard_with_the_same_kid() -> None:
+    with an_issuer() as first, an_issuer() as second:
+        second.publish(rsa_jwk("one", rsa_key("two")))
+        with two_issuers(first, second) as guard:
+            app = Api(first, guard, build_app(guard))
+            for issuer, own, foreign in ((first, "one", "two"), (second, "two", "one")):
+                app.accepts(a_token(claims(iss=issuer.url), sign=rs256(rsa_key(own))))
+
+                app.refuses(a_token(claims(iss=issuer.url), sign=rs256(rsa_key(foreign))), "bad_signature")
 
 
 def unfit_keys() -> dict[str, tuple[dict[str, object], Callable[[bytes], bytes], str]]:
