@@ -38,6 +38,7 @@ NOUNS: Final = (
     Noun("health", "auth_server.cli.health", "ask the running server whether it is ready"),
     Noun("config", "auth_server.cli.config", "check or show the settings"),
     Noun("client", "auth_server.cli.client", "registered clients: create, list, show, update, rotate-secret, ..."),
+    Noun("registration-token", "auth_server.cli.registration_token", "who may register clients: create, list, revoke"),
     Noun("user", "auth_server.cli.user", "people's accounts: create, list, show, disable, reset-password, ..."),
     Noun("role", "auth_server.cli.role", "roles: create, list, grant, revoke, ..."),
     Noun("resource", "auth_server.cli.resource", "protected resources: create, list, show, delete"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -31,6 +31,10 @@ FIRST_PARTY: Final = Client(
 )
 
 
+async def _nobody(_client_id: str) -> None:
+    return None
+
+
 class RegistrationRefused(ValueError):
     """The registration makes no sense; `faults` has a sentence for each reason."""
 
@@ -50,6 +54,8 @@ class Clients:
         self._store = store
         self._algorithms = algorithms
         self._feed = feed
+        # Finds a client that is not registered; where documents count, that is behind its name.
+        self.find_elsewhere: Callable[[str], Awaitable[Client | None]] = _nobody
         self._remembered: Remembered[str, Client | None] = Remembered(store, freshness, lambda tx, cid: tx.clients.find(cid))
 
     async def find(self, client_id: str) -> Client | None:
@@ -58,7 +64,11 @@ class Clients:
         Raises:
             StoreUnavailable: the database did not answer.
         """
-        return FIRST_PARTY if client_id == FIRST_PARTY_CLIENT_ID else await self._remembered.get(client_id)
+        if client_id == FIRST_PARTY_CLIENT_ID:
+            return FIRST_PARTY
+        registered = await self._remembered.get(client_id)
+        # What an operator registered under a URL comes before what is behind the URL: so such a client can be disabled.
+        return registered or await self.find_elsewhere(client_id)
 
     async def find_anew(self, client_id: str) -> Client | None:
         """Return a client as the database has it now.
@@ -162,14 +172,14 @@ class Clients:
 
         return await self._store.run(work)
 
-    async def delete(self, client_id: str) -> bool:
+    async def delete(self, client_id: str, *, actor: str = "operator") -> bool:
         """Delete a client: its families end, its tokens go on the feed. False when there is none."""
 
         def work(tx: Transaction) -> bool:
             if not tx.clients.delete(client_id):
                 return False
             self._end(tx, client_id, "client_deleted")
-            record(tx, EventName.CLIENT_DELETED, actor="operator", client_id=client_id)
+            record(tx, EventName.CLIENT_DELETED, actor=actor, client_id=client_id)
             return True
 
         return await self._store.run(work)

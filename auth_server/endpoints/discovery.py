@@ -30,11 +30,13 @@ class AuthorizationServerMetadata(Endpoint):
         endpoints: Iterable[Endpoint],
         directory: Callable[[], Awaitable[Directory]],
         key_policy: KeyPolicy,
+        more: Mapping[str, object] | None = None,
     ) -> None:
         self._issuer = issuer
         self._endpoints = tuple(endpoints)
         self._directory = directory
         self._key_policy = key_policy
+        self._more = dict(more or {})
         self._made: tuple[Mapping[str, Resource] | None, Response] = (None, Response(503))
 
     async def answer(self, request: Request) -> Response:
@@ -49,7 +51,7 @@ class AuthorizationServerMetadata(Endpoint):
 
     def _make(self, resources: Mapping[str, Resource]) -> Response:
         """Return the document. It names nothing that is not served."""
-        document: dict[str, object] = {"issuer": self._issuer}
+        document: dict[str, object] = {"issuer": self._issuer, **self._more}
         for endpoint in self._endpoints:
             document |= endpoint.metadata(self._issuer)
         scopes = {name for resource in resources.values() for name in resource.scopes}

@@ -13,6 +13,7 @@ from auth_server.endpoints.discovery import AuthorizationServerMetadata, OpenidC
 from auth_server.endpoints.end_session import EndSessionEndpoint
 from auth_server.endpoints.jwks import JwksEndpoint
 from auth_server.endpoints.pushed_authorization_request import PushedAuthorizationRequestEndpoint
+from auth_server.endpoints.register import ClientConfigurationEndpoint, RegistrationEndpoint
 from auth_server.endpoints.revocation_feed import RevocationFeedEndpoint
 from auth_server.endpoints.revoke import RevocationEndpoint
 from auth_server.endpoints.token import TokenEndpoint
@@ -33,7 +34,8 @@ def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
     other = services.other_grants
     shared = Collaborators(services.families, services.refresh_policy, other.assertions, services.settings.issuer)
     grants = all_grants(shared)
-    issuer, key_policy, directory = services.settings.issuer, services.settings.key_policy, services.directory
+    settings, directory = services.settings, services.directory
+    issuer, key_policy = settings.issuer, settings.key_policy
     members: list[Endpoint] = [
         TokenEndpoint(
             authenticator=authenticator,
@@ -50,8 +52,13 @@ def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
         ),
         *_browser_endpoints(services, authenticator),
     ]
+    if settings.dynamic_registration != "off":
+        registrations = services.other_grants.registrations
+        members += [RegistrationEndpoint(registrations, issuer), ClientConfigurationEndpoint(registrations, issuer)]
+    # Client ID metadata documents: what clients look for before they name themselves by a URL.
+    more = {"client_id_metadata_document_supported": True} if settings.client_id_metadata else {}
     documents = (
-        document(issuer=issuer, endpoints=members, directory=directory, key_policy=key_policy)
+        document(issuer=issuer, endpoints=members, directory=directory, key_policy=key_policy, more=more)
         for document in (AuthorizationServerMetadata, OpenidConfiguration)
     )
     return (*members, *documents)

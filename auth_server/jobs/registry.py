@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from auth_server.jobs.collect_clients import CollectClients
 from auth_server.jobs.contract import Job
 from auth_server.jobs.deliver_logout_tokens import DeliverLogoutTokens
 from auth_server.jobs.deliver_mail import DeliverMail
@@ -18,6 +19,7 @@ def all_jobs(services: Services) -> list[Job]:
         RotateKeys(rings=services.rings, keyring=services.keyring, timings=settings.key_policy),
         FollowDirectory(services.freshness),
         FollowClock(services.store),
+        CollectClients(services.other_grants.registrations),
         FollowSecrets(services.load_secrets),
         DeliverMail(store=services.store, writer=services.correspondence.writer, mailer=services.correspondence.mailer),
         DeliverLogoutTokens(

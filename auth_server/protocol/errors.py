@@ -111,6 +111,18 @@ class ExpiredToken(OAuthError):
     error = "expired_token"
 
 
+class InvalidClientMetadata(OAuthError):
+    """A member of a registration is malformed, or not what a client may choose for itself (RFC 7591 section 3.2.2)."""
+
+    error = "invalid_client_metadata"
+
+
+class InvalidRedirectUri(OAuthError):
+    """A redirect URI of a registration is not one to redirect to (RFC 7591 section 3.2.2)."""
+
+    error = "invalid_redirect_uri"
+
+
 class TemporarilyUnavailable(OAuthError):
     """Try again later: the answer would need something that is not there now."""
 

@@ -55,7 +55,9 @@ def build_services(
         issuer=settings.issuer,
         lifetime=int(settings.key_policy.access_token_lifetime),
     )
-    return with_keys(with_people(ground, argon2, guesses), ground, policy)(
+    clients = Clients(ground.store, ground.freshness, ground.feed, settings.signing_algorithms)
+    resources = Resources(ground.store, ground.freshness, settings.signing_algorithms)
+    return with_keys(with_people(ground, argon2, guesses, clients, resources), ground, policy)(
         settings=settings,
         store=ground.store,
         freshness=ground.freshness,
@@ -66,8 +68,8 @@ def build_services(
         refresh_policy=_refresh_policy(settings),
         token_issuer=issuer,
         browser_flow=build_browser_flow(ground, keyring),
-        clients=Clients(ground.store, ground.freshness, ground.feed, settings.signing_algorithms),
-        resources=Resources(ground.store, ground.freshness, settings.signing_algorithms),
+        clients=clients,
+        resources=resources,
         health=Health(ground.store, keyring),
         metrics=_metrics(ground.store),
         outbound=ground.outbound,

@@ -10,8 +10,10 @@ from auth_server.accounts.login import Login
 from auth_server.accounts.password_pool import PasswordPool
 from auth_server.accounts.passwords import Argon2Cost, Passwords
 from auth_server.accounts.registration import Registration
+from auth_server.clients.service import Clients
 from auth_server.consent.service import Consents
 from auth_server.rate_limits.guesses import GuessLimits, GuessPolicy
+from auth_server.resources.service import Resources
 from auth_server.roles.service import Roles
 from auth_server.services.correspondence import build_correspondence, open_postbox
 from auth_server.services.ground import Ground
@@ -22,7 +24,9 @@ from auth_server.sessions.service import Sessions
 from auth_server.store.freshness import Remembered
 
 
-def with_people(ground: Ground, argon2: Argon2Cost | None, guesses: GuessPolicy | None) -> Callable[..., Services]:
+def with_people(
+    ground: Ground, argon2: Argon2Cost | None, guesses: GuessPolicy | None, clients: Clients, resources: Resources
+) -> Callable[..., Services]:
     """Return `Services` with everything about people filled in."""
     settings, store, feed = ground.settings, ground.store, ground.feed
     pool = PasswordPool()
@@ -38,7 +42,7 @@ def with_people(ground: Ground, argon2: Argon2Cost | None, guesses: GuessPolicy 
         sessions=sessions,
         consents=Consents(store=store, feed=feed),
         guess_limits=limits,
-        other_grants=build_other_grants(ground, limits),
+        other_grants=build_other_grants(ground, limits, clients, resources),
         password_pool=pool,
         registration=Registration(
             store=store, passwords=passwords, mode=settings.registration, verification=postbox.verification

@@ -5,7 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, ForeignKey, Integer, Row, Table, Text, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    ForeignKey,
+    Integer,
+    Row,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from auth_server.store.schema import METADATA, Digest, Milliseconds, Number, now_ms
 
@@ -32,7 +48,16 @@ INITIAL_ACCESS_TOKEN: Final = Table(
 
 _R: Final = CLIENT_REGISTRATION.c
 _I: Final = INITIAL_ACCESS_TOKEN.c
-_UNUSED: Final = select(_R.client_id).where(_R.used_at < now_ms() - bindparam("unused_ms", type_=Number)).limit(bindparam("most"))
+_UNUSED: Final = (
+    select(_R.client_id)
+    .where(
+        or_(
+            _R.used_at < now_ms() - bindparam("unused_ms", type_=BigInteger),
+            (_R.used_at == _R.created_at) & (_R.created_at < now_ms() - bindparam("never_used_ms", type_=BigInteger)),
+        )
+    )
+    .limit(bindparam("most"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +89,16 @@ class ClientRegistrations:
 
     def count(self) -> int:
         """Return how many clients registered themselves."""
-        return len(self._connection.execute(select(_R.client_id)).all())
+        return int(self._connection.execute(select(func.count()).select_from(CLIENT_REGISTRATION)).scalar_one())
 
     def touch(self, client_id: str) -> None:
         """Note a use."""
         self._connection.execute(update(CLIENT_REGISTRATION).where(_R.client_id == client_id).values(used_at=now_ms()))
 
-    def unused(self, unused_ms: int, limit: int) -> list[str]:
-        """Return up to `limit` clients that were not used for so long."""
-        return list(self._connection.execute(_UNUSED, {"unused_ms": unused_ms, "most": limit}).scalars())
+    def unused(self, unused_ms: int, never_used_ms: int, limit: int) -> list[str]:
+        """Return up to `limit` clients that were not used for so long, or never since they registered."""
+        values = {"unused_ms": unused_ms, "never_used_ms": never_used_ms, "most": limit}
+        return list(self._connection.execute(_UNUSED, values).scalars())
 
     def add_initial_token(self, token: InitialAccessToken) -> None:
         """Store a token that lets somebody register."""
