@@ -14,6 +14,7 @@ from typing import Final
 
 from resource_server.arguments import document_paths, metadata_address
 from resource_server.challenge import Answer, answer, document_answer
+from resource_server.cookies import CookieTransport
 from resource_server.events import log_event
 from resource_server.frameworks import Frameworks
 from resource_server.issuer import Issuer, named_issuers
@@ -55,6 +56,7 @@ class Guard(Frameworks):
         cached_tokens: how many verified tokens are remembered for each issuer; 0 for none.
         on_event: takes (level, event, fields) instead of the logger `resource_server`.
         insecure_http: allow plain http to hosts that are not loopback. Only for a network that nobody else is on.
+        cookie_origins: take the access token from a cookie too, and let pages of these origins alone change something with it.
         silent_feed: what becomes of a token while nothing is heard of the issuer's revocation feed: `open` accepts it until it expires,
             `closed` answers 503. A route may ask for `closed` by itself (`requires`).
         require_snapshot: answer 503 until the whole of the feed was read once.
@@ -80,6 +82,7 @@ class Guard(Frameworks):
         cached_tokens: int = _CACHED_TOKENS,
         on_event: Tell = log_event,
         insecure_http: bool = False,
+        cookie_origins: Collection[str] = (),
         silent_feed: SilentFeed = "open",
         require_snapshot: bool = False,
         clock: Callable[[], float] = time.time,
@@ -106,8 +109,8 @@ class Guard(Frameworks):
         trusted = [options.trust(one) for one in named_issuers(issuer, metadata_url)]
         self._issuers: Final = TrustedIssuers(trusted, cached_tokens)
         self._only: Final = self._issuers.only
-        self._tell: Final = on_event
-        self._clock = clock
+        self._tell, self._clock = on_event, clock
+        self.cookies: Final = CookieTransport(cookie_origins, self._issuers.first.policy.issuer) if cookie_origins else None
         self.resource: Final = names_of(audience)[0]
         self._resource_metadata = metadata_address(self.resource)
         self.document_paths: Final = document_paths(self.resource)

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
+from resource_server.cookies import CookieTransport
 from resource_server.events import log_event
 from resource_server.guard import Guard
 from resource_server.jwks.cache import HEALTHY_FACTOR
@@ -61,6 +63,13 @@ TABLE: Final = (
         "where to fetch, when the network name differs from the issuer",
         default_text="from the issuer",
     ),
+    Setting(
+        "COOKIE_ORIGINS",
+        words,
+        None,
+        "origins of the pages that may act with the access token in a cookie; `none` takes no cookie at all",
+        default_text="the origins of issuer and audience",
+    ),
     Setting("INSECURE_HTTP", boolean, False, "allow plain http to a host that is not loopback (a private container network)"),
     Setting(
         "PROFILE",
@@ -107,6 +116,7 @@ class Settings:
     host: str | None
     port: int
     metadata_url: str | None
+    cookie_origins: tuple[str, ...]
     insecure_http: bool
     profile: str
     algorithms: tuple[str, ...]
@@ -133,6 +143,7 @@ class Settings:
             state_dir=self.state_dir,
             on_event=on_event,
             insecure_http=self.insecure_http,
+            cookie_origins=self.cookie_origins,
             silent_feed=self.silent_feed,
             require_snapshot=self.require_snapshot,
         )
@@ -193,13 +204,27 @@ def _settings(loaded: Loaded) -> Settings:
     if values["drain_seconds"] is None:
         local = values["host"] is None or is_loopback(values["host"])
         values["drain_seconds"] = 0.0 if local else _DRAIN_SECONDS
+    values["cookie_origins"] = _cookie_origins(values)
     if values["state_dir"] is not None:
         values["state_dir"] = Path(values["state_dir"])
     return Settings(**values, warnings=loaded.warnings)
 
 
+def _cookie_origins(values: Mapping[str, Any]) -> tuple[str, ...]:
+    given = values["cookie_origins"]
+    if given is not None:
+        return () if given == ("none",) else tuple(given)
+    parts = (urlsplit(values[name]) for name in ("issuer", "audience"))
+    return tuple(dict.fromkeys(f"{part.scheme}://{part.netloc}".lower() for part in parts))
+
+
 def _find_faults(values: Mapping[str, Any]) -> list[str]:
     faults = []
+    if values["COOKIE_ORIGINS"] not in (None, ("none",)):
+        try:
+            CookieTransport(values["COOKIE_ORIGINS"], values["ISSUER"])
+        except ValueError as error:
+            faults.append(f"{PREFIX}COOKIE_ORIGINS: {error}")
     for name in ("ISSUER", "METADATA_URL"):
         if values[name] is not None:
             try:

@@ -97,13 +97,18 @@ def public_paths(public: Collection[str]) -> frozenset[str]:
     return frozenset(public)
 
 
-def token_of(scope: Scope) -> bytes:
+def token_of(scope: Scope, guard: Guard) -> bytes:
     """Return the token that a request carries.
 
     Raises:
-        NoToken, InvalidRequest: none, or no single one.
+        NoToken, InvalidRequest, OriginNotAllowed: none, no single one, or one that this page may not use.
     """
-    return find_token([value for name, value in scope["headers"] if name == b"authorization"])
+    authorization = [value for name, value in scope["headers"] if name == b"authorization"]
+    if authorization or guard.cookies is None:
+        return find_token(authorization)
+    cookies = [value for name, value in scope["headers"] if name == b"cookie"]
+    origins = [value for name, value in scope["headers"] if name == b"origin"]
+    return guard.cookies.find_token(scope.get("method", "WEBSOCKET"), cookies, origins)
 
 
 async def authenticate(scope: Scope, guard: Guard) -> Principal:
@@ -112,7 +117,7 @@ async def authenticate(scope: Scope, guard: Guard) -> Principal:
     Raises:
         TokenRefused: there is no good token.
     """
-    who = await guard.averify(token_of(scope))
+    who = await guard.averify(token_of(scope, guard))
     remember(scope, guard, who)
     return who
 

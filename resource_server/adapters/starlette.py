@@ -75,7 +75,7 @@ def door() -> Door:
             return asgi.find_principal(request.scope, guard)
 
         def authenticate(self, request: Request, guard: Guard) -> Principal:
-            who = guard.verify(asgi.token_of(request.scope))
+            who = guard.verify(asgi.token_of(request.scope, guard))
             asgi.remember(request.scope, guard, who)
             return who
 

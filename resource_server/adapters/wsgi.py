@@ -65,26 +65,29 @@ def authenticate(environ: Environ, guard: Guard) -> Principal:
     Raises:
         TokenRefused: there is no good token.
     """
-    who = guard.verify(token_of(environ))
+    who = guard.verify(token_of(environ, guard))
     remember(environ, guard, who)
     return who
 
 
 async def aauthenticate(environ: Environ, guard: Guard) -> Principal:
     """Like `authenticate`, without blocking the event loop."""
-    who = await guard.averify(token_of(environ))
+    who = await guard.averify(token_of(environ, guard))
     remember(environ, guard, who)
     return who
 
 
-def token_of(environ: Environ) -> bytes:
+def token_of(environ: Environ, guard: Guard) -> bytes:
     """Return the token that a request carries.
 
     Raises:
-        NoToken, InvalidRequest: none, or no single one.
+        NoToken, InvalidRequest, OriginNotAllowed: none, no single one, or one that this page may not use.
     """
     given = environ.get("HTTP_AUTHORIZATION")
-    return find_token(() if given is None else _separate(given))
+    if given is not None or guard.cookies is None:
+        return find_token(() if given is None else _separate(given))
+    cookies, origins = ([environ[key].encode("latin-1")] if key in environ else [] for key in ("HTTP_COOKIE", "HTTP_ORIGIN"))
+    return guard.cookies.find_token(environ["REQUEST_METHOD"], cookies, origins)
 
 
 def remember(environ: Environ, guard: Guard, who: Principal) -> None:

@@ -145,7 +145,14 @@ ROWS: Final = (
     Row(
         "permission",
         frozenset(
-            {"insufficient_scope", "missing_role", "missing_permission", "person_required", "insufficient_user_authentication"}
+            {
+                "insufficient_scope",
+                "missing_role",
+                "missing_permission",
+                "person_required",
+                "insufficient_user_authentication",
+                "origin_not_allowed",
+            }
         ),
         None,
         lambda sight: sight.text("scope"),

@@ -246,6 +246,20 @@ class PersonRequired(TokenRefused):
     description = "This request is for people, not for clients acting on their own."
 
 
+class OriginNotAllowed(TokenRefused):
+    """The token came in a cookie, and a page of an origin that was not named would act with it (cross-site request forgery)."""
+
+    reason = "origin_not_allowed"
+    status = 403
+    error = None
+    description = "A page of this origin may not act with a person's cookies here."
+
+    @property
+    def challenge(self) -> str | None:
+        """None: another token would not help."""
+        return None
+
+
 class InsufficientUserAuthentication(TokenRefused):
     """The token is good, and its owner signed in too long ago or too weakly for this request (RFC 9470 section 3)."""
 

@@ -109,6 +109,12 @@ PRODUCED: Final[dict[str, Produce]] = {
     "missing_permission": with_token("/permission"),
     "person_required": with_token("/person", sub="app"),
     "insufficient_user_authentication": with_token("/fresh", acr="pwd", auth_time=NOW - 7200),
+    "origin_not_allowed": lambda app, issuer: call(
+        app,
+        "/me",
+        method="POST",
+        headers=((b"cookie", b"access_token=" + a_token(claims(iss=issuer.url))), (b"origin", b"https://other.example.com")),
+    ),
     "keys_unavailable": dark,
     "revoked": ended,
     "revocations_unknown": with_token("/known"),
@@ -117,7 +123,7 @@ PRODUCED: Final[dict[str, Produce]] = {
 
 def produce(reason: str) -> Refused:
     """Cause a refusal for this reason; what is different each time (the issuer's port) is replaced by an example."""
-    with an_issuer() as issuer, a_guard(issuer, on_event=Events()) as guard:
+    with an_issuer() as issuer, a_guard(issuer, on_event=Events(), cookie_origins=["https://shop.example.com"]) as guard:
         events = Events()
         guard._tell = events  # type: ignore[misc]
         answer = PRODUCED[reason](_app(guard), issuer)
@@ -142,7 +148,9 @@ def _app(guard: Guard) -> Any:
         "/known": guard.requires(silent_feed="closed"),
         "/fresh": guard.requires(acr="mfa", max_age=3600),
     }
-    return guard.wrap(Starlette(routes=[Route(path, needed(endpoint)) for path, needed in needs.items()]))
+    return guard.wrap(
+        Starlette(routes=[Route(path, needed(endpoint), methods=["GET", "POST"]) for path, needed in needs.items()])
+    )
 
 
 __all__ = ["AUDIENCE", "PRODUCED", "Refused", "produce"]

@@ -28,6 +28,7 @@ def test_nothing_set_is_a_service_on_loopback() -> None:
         host=None,
         port=8001,
         metadata_url=None,
+        cookie_origins=("http://localhost:8000", "http://localhost:8001"),
         insecure_http=False,
         algorithms=("RS256",),
         leeway=60,
@@ -101,3 +102,16 @@ def test_every_row_is_shown_and_none_is_secret() -> None:
     assert set(values) == {PREFIX + row.name for row in TABLE}
     assert values["RESOURCE_SERVER_HOST"].startswith("loopback")
     assert not any(row.secret for row in TABLE)
+
+
+@pytest.mark.parametrize(
+    "value, origins",
+    [("none", ()), ("https://shop.example", ("https://shop.example",)), ("https://a.example http://localhost:3000", None)],
+)
+def test_whose_pages_may_use_cookies_can_be_said(value: str, origins: tuple[str, ...] | None) -> None:
+    assert settings_of(COOKIE_ORIGINS=value).cookie_origins == (tuple(value.split()) if origins is None else origins)
+
+
+@pytest.mark.parametrize("value", ["shop.example", "https://shop.example/", "https://Shop.example", "none https://a.example"])
+def test_what_no_browser_would_send_as_an_origin_is_a_fault(value: str) -> None:
+    assert any(fault.startswith("RESOURCE_SERVER_COOKIE_ORIGINS: ") for fault in faults_of(COOKIE_ORIGINS=value))

@@ -108,7 +108,8 @@ def test_one_path_as_text_is_a_mistake(guard: Guard) -> None:
 
 
 def token_of(header: str | None) -> bytes:
-    return wsgi.token_of({} if header is None else {"HTTP_AUTHORIZATION": header})
+    guard = Guard(issuer="https://id.example.com", audience="https://api.example.com")
+    return wsgi.token_of({} if header is None else {"HTTP_AUTHORIZATION": header}, guard)
 
 
 def test_one_header_is_read_as_it_is() -> None:

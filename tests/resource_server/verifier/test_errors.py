@@ -7,7 +7,7 @@ import re
 import pytest
 
 from resource_server.verifier import errors
-from resource_server.verifier.errors import InsufficientScope, KeysUnavailable, NoToken, TokenRefused
+from resource_server.verifier.errors import InsufficientScope, KeysUnavailable, NoToken, OriginNotAllowed, TokenRefused
 
 EVERY = sorted(
     (c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, TokenRefused) and c is not TokenRefused),
@@ -32,6 +32,7 @@ REASONS = {
     "missing_role": 403,
     "no_token": 401,
     "not_yet_valid": 401,
+    "origin_not_allowed": 403,
     "person_required": 403,
     "revocations_unknown": 503,
     "revoked": 401,
@@ -59,7 +60,8 @@ def test_every_challenge_is_well_formed_and_fits_the_status(kind: type[TokenRefu
     refusal = make(kind)
     refusal.resource_metadata = "https://notes.example.com/.well-known/oauth-protected-resource"
 
-    assert (refusal.challenge is None) == (refusal.status == 503)
+    # Another token would not help a page of another origin, and none is asked for while nothing can be decided.
+    assert (refusal.challenge is None) == (refusal.status == 503 or kind is OriginNotAllowed)
     assert refusal.challenge is None or CHALLENGE.fullmatch(refusal.challenge)
 
 
