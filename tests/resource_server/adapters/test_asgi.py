@@ -105,3 +105,39 @@ def test_starting_up_begins_to_load_keys_and_passes_on(guard: Guard) -> None:
 
     assert seen == ["lifespan"]
     assert guard.warm(5)
+
+
+def test_a_whole_application_may_ask_for_scopes_and_roles(guard: Guard, issuer: IssuerServer) -> None:
+    app = guard.wrap(who_app, "notes:read", role="admin", public={"/open"})
+
+    def reason(**members: object) -> object:
+        answer = call(app, token=a_token(claims(iss=issuer.url, **members)))
+        return answer.json["reason"] if answer.status != 200 else None
+
+    assert reason(roles=["admin"]) is None
+    assert reason() == "missing_role"
+    assert reason(roles=["admin"], scope="x") == "insufficient_scope"
+    assert call(app, "/open").status == 200
+
+
+def test_the_metadata_is_served_to_everybody_and_by_reading_alone(guard: Guard) -> None:
+    app = guard.wrap(who_app, "notes:read")
+    path = "/.well-known/oauth-protected-resource"
+
+    assert call(app, path).json["scopes_supported"] == ["notes:read"]
+    for method in ("POST", "DELETE", "OPTIONS"):
+        assert call(app, path, method=method).status == 401
+    assert [m["type"] for m in run_websocket(app, {"path": path})] == ["websocket.close"]
+
+
+def test_an_application_may_serve_its_metadata_itself(guard: Guard) -> None:
+    app = guard.wrap(who_app, public=guard.document_paths)
+
+    assert call(app, "/.well-known/oauth-protected-resource").body == b"nobody"
+
+
+def test_the_metadata_of_a_resource_with_a_path_is_under_that_path_too(issuer: IssuerServer) -> None:
+    with a_guard(issuer, audience="https://api.example.com/v1/orders") as guard:
+        answer = call(guard.wrap(who_app), "/.well-known/oauth-protected-resource/v1/orders")
+
+    assert answer.json["resource"] == "https://api.example.com/v1/orders"
