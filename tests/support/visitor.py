@@ -107,7 +107,7 @@ class Visitor:
             if f"{target.scheme}://{target.netloc}" != "http://localhost:8000":
                 return response
             asked = await self.waiting(response)
-            if target.path == "/login":
+            if target.path in ("/login", "/login/confirm"):
                 await self.sign_in(username, asked.id)
             else:
                 assert target.path == "/consent", target.path
