@@ -6,6 +6,7 @@ revocation nor mints tokens that are refused. Pure code never sees a clock: it i
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Protocol
 
@@ -18,6 +19,9 @@ class Clock(Protocol):
 
     def now(self) -> int:
         """Return whole seconds since the epoch, rounded down."""
+
+    async def until(self, ms: int) -> None:
+        """Return when it is `ms` (milliseconds since the epoch) or later."""
 
     def monotonic(self) -> float:
         """Return seconds on a clock that never steps; only differences mean anything."""
@@ -43,6 +47,11 @@ class DatabaseClock:
     def monotonic(self) -> float:
         """Return the monotonic clock, seconds."""
         return time.monotonic()
+
+    async def until(self, ms: int) -> None:
+        """Return when it is `ms` or later, database time."""
+        while (left_ms := ms - self.now_ms()) > 0:  # noqa: ASYNC110 - nothing happens but that time passes
+            await asyncio.sleep(left_ms / 1000)
 
     def follow(self, database_ms: int, asked_at: float, answered_at: float) -> None:
         """Take over a reading of the database's clock.

@@ -6,7 +6,7 @@ there is such an account. What is refused for its pace never reaches the hash.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from auth_server.accounts.names import key_at_sign_in
@@ -101,6 +101,25 @@ class Login:
         await self._renew(found, password)
         return signed_in
 
+    async def look_again(self, signed_in: SignedIn) -> SignedIn:
+        """Return the sign-in with the roles of now, because something of it changed a moment ago.
+
+        Raises:
+            ApiError: 401 `invalid_credentials`: what changed ended it.
+            StoreUnavailable: the database did not answer.
+        """
+
+        def look(tx: Transaction) -> SignedIn | None:
+            account = tx.accounts.find(signed_in.account.sub)
+            if account is None or account.is_disabled or tx.sessions.find_live(signed_in.session.sid) is None:
+                return None
+            return replace(signed_in, account=account, roles=tx.roles.of(account.sub))
+
+        seen = await self._store.read(look)
+        if seen is None:
+            raise _wrong()
+        return seen
+
     def _admit(self, tx: Transaction, whose: str, found: SignInFacts | None, facts: RequestFacts) -> Verdict:
         verdict = self._limits.admit(tx, whose, facts)
         if verdict.is_worth_recording:
@@ -121,7 +140,7 @@ class Login:
         sub = found.account.sub if found else None
         cause = "unknown_name" if found is None else "account_disabled" if matches else "wrong_password"
         await self._store.run(lambda tx: record(tx, EventName.LOGIN_FAILED, outcome=cause, facts=facts, sub=sub))
-        return ApiError(401, "invalid_credentials", "The name or the password is wrong.")
+        return _wrong()
 
     def _open(
         self,
@@ -151,6 +170,10 @@ class Login:
         except ApiError:
             return  # the hashing is busy; the next sign-in tries again
         await self._store.run(lambda tx: _replace_digest(tx, found.account.sub, digest, renewed))
+
+
+def _wrong() -> ApiError:
+    return ApiError(401, "invalid_credentials", "The name or the password is wrong.")
 
 
 def _replace_digest(tx: Transaction, sub: str, old: str, new: str) -> None:

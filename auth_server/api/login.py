@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from auth_server.accounts.login import Login, SignedIn
 from auth_server.api.members import optional_text_member, text_member
@@ -10,20 +11,23 @@ from auth_server.api.token_cookies import TokenCookies
 from auth_server.clients.service import FIRST_PARTY
 from auth_server.protocol.authorization import Authorization, SignIn, StartFamily
 from auth_server.protocol.directory import Directory
-from auth_server.protocol.errors import ApiError, InternalError, InvalidScope
+from auth_server.protocol.errors import ApiError, InvalidScope, TemporarilyUnavailable
 from auth_server.protocol.people import permissions_of_roles, visible_to
 from auth_server.protocol.resource import choose_audience
 from auth_server.protocol.scope import UNOWNED, may_go_offline, narrow_scope
 from auth_server.rate_limits.known_devices import KNOWN_FOR_SECONDS
-from auth_server.tokens.issuer import TokenIssuer
+from auth_server.tokens.issuer import TokenAnswer, TokenIssuer
+from auth_server.tokens.standing import Moment
 from auth_server.web.cookies import CookieJar
 from auth_server.web.door import Door
 from auth_server.web.own_pages import OwnPages
 from auth_server.web.request import Request
+from auth_server.web.request_facts import RequestFacts
 from auth_server.web.responses import NO_STORE, Response, json_response
 from shared import scope
 
 DEVICE_COOKIE = "dev"
+_ATTEMPTS = 3
 _TOLD_BESIDE_COOKIES = ("expires_in", "scope")
 
 
@@ -64,13 +68,13 @@ class LoginDoor(Door):
         asked = _scope(optional_text_member(body, "scope"))
         resource = optional_text_member(body, "resource")
         # Where the token would go is decided before the password is looked at, so that a refusal costs no hash and tells nothing.
+        before = self._issuer.moment()
         directory = await self._directory()
         choose_audience(resource, asked and asked - UNOWNED, FIRST_PARTY, directory.resources, self._default_resource)
         signed_in = await self._login.sign_in(username, password, request.facts)
-        authorization = self._authorization(signed_in, asked, resource, directory)
-        answer = await self._issuer.issue(authorization, request.facts)
-        if answer is None:
-            raise InternalError("a new family cannot have been changed by anybody")
+        # The session's own second: its start was stamped before the person's roles were read.
+        moment = replace(before, now=signed_in.session.auth_time)
+        answer = await self._issued(signed_in, asked, resource, directory, request.facts, moment)
         headers = NO_STORE + self._device(signed_in)
         if not into_cookies:
             return json_response(answer.to_json(), headers=headers)
@@ -85,6 +89,25 @@ class LoginDoor(Door):
         # Another page that signed its own account in here would read what the person then writes.
         self.own_pages.check_if_told(request)
         return True
+
+    async def _issued(
+        self,
+        signed_in: SignedIn,
+        asked: frozenset[str] | None,
+        resource: str | None,
+        directory: Directory,
+        facts: RequestFacts,
+        moment: Moment,
+    ) -> TokenAnswer:
+        for _ in range(_ATTEMPTS):
+            answer = await self._issuer.issue(self._authorization(signed_in, asked, resource, directory), facts, moment)
+            if answer is not None:
+                return answer
+            # Something about the person or their roles was revoked in this very second.
+            moment = self._issuer.moment()
+            directory = await self._directory()
+            signed_in = await self._login.look_again(signed_in)
+        raise TemporarilyUnavailable("this account is being changed", retry_after=1)
 
     def _authorization(
         self, signed_in: SignedIn, asked: frozenset[str] | None, resource_asked: str | None, directory: Directory

@@ -42,8 +42,9 @@ class Redemption:
             InternalError: it could not be decided or stored, and nothing was changed.
         """
         for _ in range(_ATTEMPTS):
+            moment = self._issuer.moment()
             authorization = await self._decide(grant, asked, client, facts)
-            answer = await self._issuer.issue(authorization, facts)
+            answer = await self._issuer.issue(authorization, facts, moment)
             if answer is not None:
                 return answer
         raise TemporarilyUnavailable("too many requests use this grant at once", retry_after=1)

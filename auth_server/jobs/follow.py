@@ -9,6 +9,7 @@ from typing import ClassVar
 from auth_server.jobs.contract import Job
 from auth_server.store.freshness import POLL_SECONDS, Freshness
 from auth_server.store.store import Store
+from auth_server.tokens.standing import Standing
 
 
 class FollowDirectory(Job):
@@ -24,6 +25,21 @@ class FollowDirectory(Job):
     async def run(self) -> None:
         """Ask for the directory's version."""
         await self._freshness.poll()
+
+
+class FollowRevocations(Job):
+    """Twice a second: what was revoked elsewhere and concerns tokens that are minted from memory."""
+
+    name: ClassVar[str] = "follow_revocations"
+    interval = POLL_SECONDS
+    spread = POLL_SECONDS / 5
+
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
+
+    async def run(self) -> None:
+        """Read the entries that are new."""
+        await self._standing.poll()
 
 
 class FollowClock(Job):

@@ -6,7 +6,7 @@ from auth_server.jobs.collect_clients import CollectClients
 from auth_server.jobs.contract import Job
 from auth_server.jobs.deliver_logout_tokens import DeliverLogoutTokens
 from auth_server.jobs.deliver_mail import DeliverMail
-from auth_server.jobs.follow import FollowClock, FollowDirectory, FollowSecrets
+from auth_server.jobs.follow import FollowClock, FollowDirectory, FollowRevocations, FollowSecrets
 from auth_server.jobs.purge_expired import PurgeExpired, all_purges
 from auth_server.jobs.rotate_keys import RotateKeys
 from auth_server.services import Services
@@ -18,6 +18,7 @@ def all_jobs(services: Services) -> list[Job]:
     return [
         RotateKeys(rings=services.rings, keyring=services.keyring, timings=settings.key_policy),
         FollowDirectory(services.freshness),
+        FollowRevocations(services.standing),
         FollowClock(services.store),
         CollectClients(services.other_grants.registrations),
         FollowSecrets(services.load_secrets),

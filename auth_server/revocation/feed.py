@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
+from auth_server.store.freshness import TRUSTED_SECONDS
 from auth_server.store.transaction import Transaction
 from shared.key_policy import KeyPolicy
 from shared.revocation import RevocationEntry, RevocationKind
+
+# A replica may mint a client's own tokens from a memory that is this old, and round its second up.
+CLIENT_REACH_SECONDS: Final = math.ceil(TRUSTED_SECONDS) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,9 @@ class Feed:
             self._append(tx, RevocationKind.SUBJECT, subject, not_before=tx.clock.now())
 
     def revoke_client(self, tx: Transaction, client_id: str) -> None:
-        """End all tokens of a client that were issued up to now."""
-        self._append(tx, RevocationKind.CLIENT, client_id, not_before=tx.clock.now())
+        """End all tokens of a client that were issued up to now, or are being issued by a replica that does not know yet."""
+        later = CLIENT_REACH_SECONDS
+        self._append(tx, RevocationKind.CLIENT, client_id, not_before=tx.clock.now() + later, later=later)
 
     def revoke_all(self, tx: Transaction) -> None:
         """End every token that was issued up to now."""

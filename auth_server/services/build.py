@@ -24,6 +24,7 @@ from auth_server.store.store import Store
 from auth_server.telemetry.metrics import Metrics
 from auth_server.tokens.families import Families, MacKeys
 from auth_server.tokens.issuer import TokenIssuer
+from auth_server.tokens.standing import Standing
 
 
 def build_services(
@@ -48,10 +49,12 @@ def build_services(
     keyring = build_keyring(ground, policy)
     mac_keys = MacKeys()
     families = _families(ground, mac_keys)
+    standing = Standing(ground.store, ground.freshness)
     issuer = TokenIssuer(
         store=ground.store,
         signer=keyring,
         families=families,
+        standing=standing,
         issuer=settings.issuer,
         lifetime=int(settings.key_policy.access_token_lifetime),
     )
@@ -68,6 +71,7 @@ def build_services(
         refresh_policy=_refresh_policy(settings),
         token_issuer=issuer,
         browser_flow=build_browser_flow(ground, keyring),
+        standing=standing,
         clients=clients,
         resources=resources,
         health=Health(ground.store, keyring),

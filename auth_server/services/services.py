@@ -41,6 +41,7 @@ from auth_server.store.store import Store
 from auth_server.telemetry.metrics import Metrics
 from auth_server.tokens.families import Families, MacKeys
 from auth_server.tokens.issuer import TokenIssuer
+from auth_server.tokens.standing import Standing
 from auth_server.web.page_kit import PageKit
 
 _LOG: Final = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class Services:
     families: Families
     refresh_policy: RefreshPolicy
     token_issuer: TokenIssuer
+    standing: Standing
     clients: Clients
     resources: Resources
     roles: Roles

@@ -31,6 +31,11 @@ class Freshness:
         self.generation = 0
         store.on_commit(self._committed)
 
+    @property
+    def version(self) -> int | None:
+        """Return the version that was last asked for; None before the first time."""
+        return self._version
+
     async def poll(self) -> None:
         """Ask for the version.
 

@@ -10,10 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Column, Connection, Index, Table, Text, delete, func, insert, or_, select, update
+from sqlalchemy import Column, Connection, Index, Table, Text, and_, bindparam, delete, func, insert, or_, select, update
 
+from auth_server.store.directory import DIRECTORY_VERSION
 from auth_server.store.schema import METADATA, Milliseconds, Number, now_ms
 from shared.revocation import RevocationEntry, RevocationKind
+
+# How long a commit may take to become visible after its entries got their time.
+COMMIT_MARGIN_MS: Final = 250
 
 FEED_HEAD: Final = Table(
     "feed_head", METADATA, Column("id", Number, primary_key=True, autoincrement=False), Column("seq", Number, nullable=False)
@@ -30,6 +34,20 @@ FEED_ENTRY: Final = Table(
     Column("until", Number, nullable=False),
     Index("ix_feed_entry_until", "until"),
     Index("ix_feed_entry_kind_key", "kind", "key"),
+)
+
+
+_STANDING: Final = select(
+    select(DIRECTORY_VERSION.c.version).scalar_subquery(),
+    select(func.max(FEED_ENTRY.c.not_before))
+    .where(
+        or_(
+            and_(FEED_ENTRY.c.kind == RevocationKind.SUBJECT.value, FEED_ENTRY.c.key == bindparam("sub")),
+            and_(FEED_ENTRY.c.kind == RevocationKind.CLIENT.value, FEED_ENTRY.c.key == bindparam("client_id")),
+            and_(FEED_ENTRY.c.kind == RevocationKind.ALL.value, FEED_ENTRY.c.key == ""),
+        )
+    )
+    .scalar_subquery(),
 )
 
 
@@ -53,8 +71,11 @@ class Revocations:
         step = update(FEED_HEAD).values(seq=FEED_HEAD.c.seq + len(entries)).returning(FEED_HEAD.c.seq, now_ms().label("at"))
         row = self._connection.execute(step).one()
         first = row.seq - len(entries) + 1
+        # Who read something just before this commit became visible read what was true before it, perhaps a second later by the clock.
+        least = (int(row.at) + COMMIT_MARGIN_MS) // 1000
+        bounds = [None if e.not_before is None else max(e.not_before, least) for e in entries]
         rows = [
-            {"n": first + i, "at": row.at, "kind": e.kind.value, "key": e.key, "not_before": e.not_before, "until": e.until}
+            {"n": first + i, "at": row.at, "kind": e.kind.value, "key": e.key, "not_before": bounds[i], "until": e.until}
             for i, e in enumerate(entries)
         ]
         self._connection.execute(insert(FEED_ENTRY), rows)
@@ -68,6 +89,20 @@ class Revocations:
         """Return the number of the oldest entry that was not forgotten; None when there is none."""
         number = self._connection.execute(select(func.min(FEED_ENTRY.c.n))).scalar_one()
         return None if number is None else int(number)
+
+    def standing(self, sub: str, client_id: str) -> tuple[int, int | None]:
+        """Return the directory's version, and the latest second up to which tokens of this person or client are revoked."""
+        version, bound = self._connection.execute(_STANDING, {"sub": sub, "client_id": client_id}).one()
+        return int(version), None if bound is None else int(bound)
+
+    def bounds_since(self, number: int) -> list[RevocationEntry]:
+        """Return the entries after `number` that end tokens of a whole client, or all."""
+        kinds = (RevocationKind.CLIENT.value, RevocationKind.ALL.value)
+        query = select(FEED_ENTRY).where(FEED_ENTRY.c.n > number, FEED_ENTRY.c.kind.in_(kinds))
+        return [
+            RevocationEntry(RevocationKind(row.kind), row.key, row.until, row.not_before)
+            for row in self._connection.execute(query)
+        ]
 
     def has_key_since(self, number: int) -> bool:
         """Say whether a signing key was named dead after `number`."""

@@ -20,12 +20,16 @@ from auth_server.store.store import Store
 from auth_server.store.transaction import Transaction
 from auth_server.tokens.families import Families, NewFamily
 from auth_server.tokens.spending import spend
+from auth_server.tokens.standing import Moment, Outdated, Standing
 from auth_server.web.request_facts import RequestFacts
 from shared import jose, scope
 
 
 class Signer(Protocol):
     """What signs: the time in the claims is read before the check that this replica may still sign."""
+
+    async def sign(self, claims: Mapping[str, object], typ: str, alg: str | None = None) -> str:
+        """Like `sign_at`, of claims whose `iat` was read before this call."""
 
     async def sign_at(self, build: Callable[[int], Mapping[str, object]], typ: str, alg: str | None = None) -> str:
         """Return the compact JWS of the claims that `build` makes from the time, seconds since the epoch.
@@ -74,56 +78,84 @@ class TokenAnswer:
 class TokenIssuer:
     """Turns authorizations into answers."""
 
-    def __init__(self, *, store: Store, signer: Signer, families: Families, issuer: str, lifetime: int) -> None:
+    def __init__(
+        self, *, store: Store, signer: Signer, families: Families, standing: Standing, issuer: str, lifetime: int
+    ) -> None:
         self._store = store
+        self._standing = standing
         self._signer = signer
         self._families = families
         self._issuer = issuer
         self._lifetime = lifetime
 
-    async def issue(self, authorization: Authorization, facts: RequestFacts) -> TokenAnswer | None:
-        """Sign, settle, answer. None: the settlement found the family changed meanwhile; read and decide again.
+    def moment(self) -> Moment:
+        """Return when facts begin to be read; it is taken before them, and handed to `issue` with what was decided on them."""
+        return self._standing.moment()
+
+    async def issue(self, authorization: Authorization, facts: RequestFacts, moment: Moment | None = None) -> TokenAnswer | None:
+        """Sign, settle, answer. None: what was read changed meanwhile, so read and decide again.
+
+        Args:
+            moment: when the facts of the authorization began to be read; `iat` says so. None: now.
 
         Raises:
             KeyUnavailable, StoreUnavailable: nothing was changed.
             InvalidGrant: what had to be spent was spent meanwhile; nothing else was changed.
+            TemporarilyUnavailable: the client's tokens were revoked a moment ago.
         """
-        match authorization.settlement:
-            case None:
-                return await self._with_spending_alone(authorization)
-            case StartFamily(sid):
-                return await self._with_new_family(authorization, sid, facts)
-            case UseFamily() as use:
-                return await self._with_used_family(authorization, use, facts)
-            case RedeemCode() as redeem:
-                return await self._with_code(authorization, redeem, facts)
+        since = moment or self._standing.moment()
+        try:
+            match authorization.settlement:
+                case None:
+                    return await self._with_spending_alone(authorization, since)
+                case StartFamily(sid):
+                    return await self._with_new_family(authorization, sid, facts, since)
+                case UseFamily() as use:
+                    return await self._with_used_family(authorization, use, facts, since)
+                case RedeemCode() as redeem:
+                    return await self._with_code(authorization, redeem, facts, since)
+        except Outdated as outdated:
+            await self._standing.catch_up(outdated)
+            return None
 
-    async def _with_spending_alone(self, authorization: Authorization) -> TokenAnswer:
-        answer = await self._signed(authorization)
+    async def _with_spending_alone(self, authorization: Authorization, moment: Moment) -> TokenAnswer:
+        self._standing.check_remembered(authorization.client.client_id, moment)
+        answer = await self._signed(authorization, moment)
         if authorization.spends:
-            await self._store.run(lambda tx: spend(tx, authorization))
+            await self._store.run(lambda tx: self._spend(tx, authorization, moment))
+        elif authorization.sign_in is not None:
+            await self._store.read(lambda tx: self._standing.check(tx, authorization, moment))
         return answer
 
-    async def _with_new_family(self, authorization: Authorization, sid: str | None, facts: RequestFacts) -> TokenAnswer:
+    def _spend(self, tx: Transaction, authorization: Authorization, moment: Moment) -> None:
+        self._standing.check(tx, authorization, moment)
+        spend(tx, authorization)
+
+    async def _with_new_family(
+        self, authorization: Authorization, sid: str | None, facts: RequestFacts, moment: Moment
+    ) -> TokenAnswer:
         family: NewFamily = self._families.draft()
         authorization = replace(authorization, grant_id=family.grant_id)
-        answer = await self._signed(authorization)
+        answer = await self._signed(authorization, moment)
 
         def work(tx: Transaction) -> None:
-            spend(tx, authorization)
+            self._spend(tx, authorization, moment)
             self._families.start(tx, family, authorization, sid, facts)
 
         await self._store.run(work)
         return replace(answer, refresh_token=family.token.text)
 
-    async def _with_code(self, authorization: Authorization, redeem: RedeemCode, facts: RequestFacts) -> TokenAnswer | None:
+    async def _with_code(
+        self, authorization: Authorization, redeem: RedeemCode, facts: RequestFacts, moment: Moment
+    ) -> TokenAnswer | None:
         # The grant has a name whether it is refreshed or not: a replay of the code must be able to end its access tokens.
         family = self._families.draft()
         authorization = replace(authorization, grant_id=family.grant_id)
-        answer = await self._signed(authorization)
+        answer = await self._signed(authorization, moment)
         client_id, person = authorization.client.client_id, authorization.person
 
         def work(tx: Transaction) -> bool:
+            self._standing.check(tx, authorization, moment)
             # The account is held, so that no family begins behind the back of the act that ends them all.
             account = tx.accounts.lock(person)
             if account is None or account.is_disabled or not tx.authorization_codes.spend(redeem.digest, client_id, family.id):
@@ -137,24 +169,29 @@ class TokenIssuer:
             return None
         return replace(answer, refresh_token=family.token.text) if redeem.refreshes else answer
 
-    async def _with_used_family(self, authorization: Authorization, use: UseFamily, facts: RequestFacts) -> TokenAnswer | None:
-        answer = await self._signed(authorization)
+    async def _with_used_family(
+        self, authorization: Authorization, use: UseFamily, facts: RequestFacts, moment: Moment
+    ) -> TokenAnswer | None:
+        answer = await self._signed(authorization, moment)
         if not use.writes:
+            await self._store.read(lambda tx: self._standing.check(tx, authorization, moment))
             return replace(answer, refresh_token=use.presented)
-        text = await self._store.run(lambda tx: self._families.settle(tx, use, authorization, facts))
+
+        def work(tx: Transaction) -> str | None:
+            self._standing.check(tx, authorization, moment)
+            return self._families.settle(tx, use, authorization, facts)
+
+        text = await self._store.run(work)
         return None if text is None else replace(answer, refresh_token=text)
 
-    async def _signed(self, authorization: Authorization) -> TokenAnswer:
+    async def _signed(self, authorization: Authorization, moment: Moment) -> TokenAnswer:
         lifetime = min(self._lifetime, authorization.resource.access_token_lifetime or self._lifetime)
-
-        def build(issued_at: int) -> Mapping[str, object]:
-            return access_token_claims(
-                authorization, issuer=self._issuer, issued_at=issued_at, lifetime=lifetime, token_id=secrets.token_urlsafe(16)
-            )
-
+        claims = access_token_claims(
+            authorization, issuer=self._issuer, issued_at=moment.now, lifetime=lifetime, token_id=secrets.token_urlsafe(16)
+        )
         # The resource's word counts first: its servers refuse every other algorithm.
         alg = authorization.resource.signing_alg or authorization.client.signing_alg
-        access_token = await self._signer.sign_at(build, jose.ACCESS_TOKEN_TYPE, alg)
+        access_token = await self._signer.sign(claims, jose.ACCESS_TOKEN_TYPE, alg)
         answer = TokenAnswer(access_token, lifetime, authorization.scope)
         return answer if authorization.identity is None else replace(answer, id_token=await self._id_token(authorization, answer))
 

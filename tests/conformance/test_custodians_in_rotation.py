@@ -14,9 +14,11 @@ from auth_server.protocol.authorization import StartFamily
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.protocol.refresh import RefreshPolicy
 from auth_server.revocation.feed import Feed
+from auth_server.store.freshness import Freshness
 from auth_server.store.signing_keys import KeyState, NewKey, RingView, SigningKey
 from auth_server.tokens.families import Families, MacKeys
 from auth_server.tokens.issuer import TokenIssuer
+from auth_server.tokens.standing import Standing
 from shared.jose import ES256
 from tests.support.builders import FACTS, an_authorization
 from tests.support.clock import FakeClock
@@ -62,7 +64,14 @@ class Process:
         macs.replace(0, {0: bytes(32)})
         policy = RefreshPolicy(quiet_window=30, retry_grace=120, idle_lifetime=3600, lifetime=7200)
         families = Families(mac_keys=macs, policy=policy, feed=Feed(POLICY.timings), session_idle_lifetime=3600)
-        return TokenIssuer(store=self.store, signer=self.keyring, families=families, issuer=ISSUER, lifetime=600)
+        return TokenIssuer(
+            store=self.store,
+            signer=self.keyring,
+            families=families,
+            standing=Standing(self.store, Freshness(self.store)),
+            issuer=ISSUER,
+            lifetime=600,
+        )
 
 
 @pytest.fixture

@@ -55,6 +55,10 @@ class FakeClock(DatabaseClock):
     def now_ms(self) -> int:
         return self.ms
 
+    async def until(self, ms: int) -> None:
+        if ms > self.ms:
+            self.advance((ms - self.ms) / 1000)
+
     def monotonic(self) -> float:
         return self._monotonic
 

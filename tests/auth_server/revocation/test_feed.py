@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from auth_server.revocation.feed import Feed
+from auth_server.revocation.feed import CLIENT_REACH_SECONDS, Feed
+from auth_server.store.freshness import TRUSTED_SECONDS
 from auth_server.store.revocations import NumberedEntry
 from auth_server.store.store import Store
 from auth_server.store.transaction import Transaction
@@ -45,8 +46,23 @@ def test_an_entry_lives_as_long_as_any_token_it_could_match(any_store: Store, cl
     (entry,) = _entries(any_store)
     assert (entry.number, entry.at, entry.entry.kind, entry.entry.key) == (1, clock.ms, kind, key)
     # A token of this second, of the longest life, at a resource server whose clock is as late as it may be.
-    assert entry.entry.until == clock.now() + 600 + 60 + 2 * 30.5
-    assert entry.entry.not_before == (clock.now() if has_bound else None)
+    # A replica may mint a client's own tokens from what it remembers, for a few seconds more.
+    reach = CLIENT_REACH_SECONDS if kind is RevocationKind.CLIENT else 0
+    assert entry.entry.until == clock.now() + 600 + 60 + 2 * 30.5 + reach
+    assert entry.entry.not_before == (clock.now() + reach if has_bound else None)
+
+
+def test_a_clients_entry_reaches_further_than_any_memory_of_it() -> None:
+    assert CLIENT_REACH_SECONDS > TRUSTED_SECONDS
+
+
+def test_a_bound_covers_what_was_read_while_the_commit_was_on_its_way(any_store: Store, clock: FakeClock) -> None:
+    """Read in the next second and before the commit was visible, it is older than the revocation."""
+    clock.advance(0.8)
+
+    any_store.run_blocking(lambda tx: FEED.revoke_subject(tx, "u"))
+
+    assert _entries(any_store)[0].entry.not_before == clock.now() + 1
 
 
 def test_numbers_follow_the_order_of_commits_without_a_gap(any_store: Store) -> None:
