@@ -120,6 +120,23 @@ class Login:
             raise _wrong()
         return seen
 
+    async def check_password(self, sub: str, password: str, facts: RequestFacts) -> None:
+        """Check the password of somebody who is signed in already; guesses count as at sign-in, and no session is started.
+
+        Raises:
+            ApiError: 401 `invalid_credentials`; 429 `slow_down`; 503 `overloaded`.
+            StoreUnavailable: the database did not answer.
+        """
+        account = await self._store.read(lambda tx: tx.accounts.find(sub))
+        found = None if account is None else SignInFacts(account, await self._store.read(lambda tx: tx.credentials.digest(sub)))
+        verdict = await self._store.run(lambda tx: self._admit(tx, sub, found, facts))
+        if not verdict.admitted:
+            raise ApiError(429, "slow_down", "Too many attempts. Try again later.", retry_after=verdict.retry_after)
+        matches = await self._matches(verdict, found, password)
+        if found is None or not matches or found.account.is_disabled:
+            raise await self._refuse(found, matches, facts)
+        await self._store.run(lambda tx: self._limits.succeed(tx, verdict))
+
     def _admit(self, tx: Transaction, whose: str, found: SignInFacts | None, facts: RequestFacts) -> Verdict:
         verdict = self._limits.admit(tx, whose, facts)
         if verdict.is_worth_recording:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from auth_server.api.callers import Callers
 from auth_server.api.health import Healthy, Live, MetricsDoor, Ready, Version, Welcome
 from auth_server.api.login import LoginDoor
 from auth_server.api.logout import LogoutDoor
+from auth_server.api.me import MeDoor, OwnConsentDoor, OwnConsentsDoor, OwnPasswordDoor, OwnSessionDoor, OwnSessionsDoor
 from auth_server.api.refresh import RefreshDoor
 from auth_server.api.registration import RegistrationDoor
 from auth_server.api.token_cookies import TokenCookies
 from auth_server.grants.redemption import Redemption
 from auth_server.grants.refresh_token import RefreshTokenGrant
+from auth_server.interaction.routes import own_account_of
 from auth_server.services import Services
 from auth_server.web.cookies import CookieJar
 from auth_server.web.door import Door
@@ -18,7 +21,20 @@ from auth_server.web.own_pages import OwnPages
 
 def all_doors(services: Services) -> tuple[Door, ...]:
     """Return the doors people's software knocks at."""
-    return (*_cookie_doors(services), RegistrationDoor(services.registration), Welcome(services.settings.issuer))
+    return (
+        *_cookie_doors(services),
+        *_own_doors(services),
+        RegistrationDoor(services.registration),
+        Welcome(services.settings.issuer),
+    )
+
+
+def _own_doors(services: Services) -> tuple[Door, ...]:
+    """Return the doors of people's own accounts."""
+    own, kit = own_account_of(services), services.page_kit
+    callers = Callers(jar=kit.jar, csrf=kit.csrf, sessions=services.sessions)
+    doors = (MeDoor, OwnPasswordDoor, OwnSessionsDoor, OwnSessionDoor, OwnConsentsDoor, OwnConsentDoor)
+    return tuple(door(callers, own) for door in doors)
 
 
 def _cookie_doors(services: Services) -> tuple[Door, ...]:

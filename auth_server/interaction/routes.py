@@ -13,6 +13,7 @@ from auth_server.interaction.own_account import OwnAccount
 from auth_server.interaction.recovery_page import ForgotPage, ForgotSentPage, ResetDonePage, ResetPage, SecurePage
 from auth_server.interaction.registration_page import RegistrationPage
 from auth_server.interaction.service import Interactions
+from auth_server.interaction.sign_out_page import SignOutPage
 from auth_server.interaction.standing_page import SignedInPage, SignedOutPage
 from auth_server.interaction.step_page import StartAgain
 from auth_server.interaction.verification_page import NewAddressPage, OldAddressPage, VerificationPage, VerificationSentPage
@@ -58,6 +59,12 @@ def all_pages(services: Services) -> tuple[Door, ...]:
         *_mail_links(services),
         *_devices(services),
         *_account(services),
+        SignOutPage(
+            services.page_kit,
+            sign_outs_of(services),
+            store=services.store,
+            session_lifetime=services.settings.session_lifetime,
+        ),
         SignedInPage(services.page_kit, services.sessions),
         SignedOutPage(services.page_kit),
         ChangePassword(),

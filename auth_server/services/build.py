@@ -44,9 +44,8 @@ def build_services(
         KeyFileRefused: the file of key encryption keys cannot be trusted or read.
         ValueError: a key encryption key is malformed.
     """
-    ground = lay_ground(settings, store or Store(open_engines(parse_database_url(settings.database_url))), network)
-    policy = RotationPolicy(settings.key_policy, settings.key_rotation_period)
-    keyring = build_keyring(ground, policy)
+    ground = lay_ground(settings, store or _store(settings), network)
+    keyring = build_keyring(ground, policy := RotationPolicy(settings.key_policy, settings.key_rotation_period))
     mac_keys = MacKeys()
     families = _families(ground, mac_keys)
     standing = Standing(ground.store, ground.freshness)
@@ -78,6 +77,10 @@ def build_services(
         metrics=_metrics(ground.store),
         outbound=ground.outbound,
     )
+
+
+def _store(settings: Settings) -> Store:
+    return Store(open_engines(parse_database_url(settings.database_url)))
 
 
 def _families(ground: Ground, mac_keys: MacKeys) -> Families:

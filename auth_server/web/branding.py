@@ -17,7 +17,7 @@ _WHITE: Final[Rgb] = (255, 255, 255)
 _BLACK: Final[Rgb] = (0, 0, 0)
 # What links and marks stand on: cards and backgrounds of `pages.css`, light and dark.
 LIGHT_GROUNDS: Final[tuple[Rgb, ...]] = ((255, 255, 255), (244, 245, 248))
-DARK_GROUNDS: Final[tuple[Rgb, ...]] = ((15, 17, 22), (24, 27, 34))
+DARK_GROUNDS: Final[tuple[Rgb, ...]] = ((15, 17, 22), (24, 27, 34), (34, 38, 47))
 TEXT_CONTRAST: Final = 4.5
 _STEPS: Final = 50
 LOGO_BYTES: Final = 12 * 1024

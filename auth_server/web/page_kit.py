@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from auth_server.languages.catalogue import Catalogue
 from auth_server.web.browser import INTERACTION_COOKIE, Browser, fresh
@@ -30,7 +30,7 @@ class Promises:
     latest_seconds: float
     soon_seconds: float = FEED_BOUND_SECONDS
 
-    def in_words(self, words: Catalogue) -> dict[str, str]:
+    def in_words(self, words: Catalogue) -> dict[str, Any]:
         """Return both, as the messages about endings want them."""
         return {"soon": words.duration(self.soon_seconds), "latest": words.duration(self.latest_seconds)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from wsgiref.simple_server import make_server
 
@@ -19,7 +20,8 @@ settings.configure(
     ROOT_URLCONF=__name__,
     MIDDLEWARE=["resource_server.adapters.django.GuardMiddleware"],
     RESOURCE_SERVER={
-        # "ISSUER": "https://id.example.com", "AUDIENCE": "https://orders.example.com": without them, the environment's settings count
+        "ISSUER": os.environ["RESOURCE_SERVER_ISSUER"],
+        "AUDIENCE": os.environ["RESOURCE_SERVER_AUDIENCE"],
         "PUBLIC": ["/livez"],
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import django
@@ -15,7 +16,8 @@ settings.configure(
     # PREFIXES empty: the middleware answers refusals and serves the metadata; who may do what is said by the views.
     MIDDLEWARE=["resource_server.adapters.django.GuardMiddleware"],
     RESOURCE_SERVER={
-        # "ISSUER": "https://id.example.com", "AUDIENCE": "https://orders.example.com": without them, the environment's settings count
+        "ISSUER": os.environ["RESOURCE_SERVER_ISSUER"],
+        "AUDIENCE": os.environ["RESOURCE_SERVER_AUDIENCE"],
         "PREFIXES": [],
     },
     REST_FRAMEWORK={

@@ -17,7 +17,6 @@ from resource_server.diagnosis.report import Check, Report, State, Verdict, uniq
 from resource_server.diagnosis.sight import Sight, claim_faults, look, with_type
 from resource_server.verifier.errors import KeysUnavailable, RevocationsUnknown, TokenRefused, WrongType
 from resource_server.verifier.policy import Policy
-from resource_server.verifier.strict_json import FrozenObject
 from resource_server.verifier.verify import find_key_id
 from shared import claims as names
 from shared import jose
@@ -79,11 +78,6 @@ def _some(text: str) -> Wanted:
     return lambda _policy: text
 
 
-def _types(policy: Policy) -> str:
-    others = sorted(policy.profile.token_types - jose.ACCESS_TOKEN_TYPES)
-    return " or ".join([repr(jose.ACCESS_TOKEN_TYPE), *(repr(other) if other else "none at all" for other in others)])
-
-
 # In the verifier's order.
 ROWS: Final = (
     Row(
@@ -93,7 +87,7 @@ ROWS: Final = (
         _quiet,
         _some(f"three parts of canonical base64url, at most {jose.MAX_COMPACT_BYTES} bytes, a header that brings no key"),
     ),
-    Row("type", frozenset({"wrong_type"}), None, _header("typ"), _types),
+    Row("type", frozenset({"wrong_type"}), None, _header("typ"), _some(repr(jose.ACCESS_TOKEN_TYPE))),
     Row(
         "algorithm",
         frozenset({"algorithm_not_allowed"}),
@@ -220,19 +214,11 @@ def _faults(refusal: TokenRefused | None, token: str, sight: Sight, policy: Poli
         except TokenRefused as further:
             faults.append(further)
     if sight.claims and _position(refusal.reason) != _PERMISSION:
-        faults += claim_faults(_in_our_words(sight.claims, policy), policy, now)
+        faults += claim_faults(sight.claims, policy, now)
     found: dict[str, TokenRefused] = {}
     for fault in faults:
         found.setdefault(fault.reason, fault)
     return found
-
-
-def _in_our_words(claims: FrozenObject, policy: Policy) -> FrozenObject:
-    """Return the claims as the issuer's profile reads them, as far as it can."""
-    try:
-        return policy.profile.read(claims, policy.audiences)
-    except TokenRefused:
-        return claims
 
 
 def _position(reason: str) -> int | None:

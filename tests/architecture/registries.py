@@ -17,6 +17,7 @@ CONTRACT_ELSEWHERE: Final = {"auth_server/api": "auth_server/web/door.py"}
 # Files that serve the members of their folder and are none.
 NOT_MEMBERS: Final = frozenset(
     {
+        "auth_server/api/callers.py",
         "auth_server/api/members.py",
         "auth_server/client_auth/authenticate.py",
         "auth_server/grants/redemption.py",

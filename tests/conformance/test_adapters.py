@@ -104,21 +104,6 @@ def test_two_schemes_at_once_are_refused(example: Example) -> None:
     refusal(example, answer, 400, "invalid_request", error="invalid_request")
 
 
-def test_a_cookie_stands_in_where_there_is_no_header_and_there_alone(example: Example) -> None:
-    """T05: with a header, the header alone is judged."""
-    good, bad = example.token(sub="carol"), example.token(aud="https://other.example")
-
-    def cookie(token: bytes) -> dict[str, str]:
-        return {"Cookie": f"theme=dark; access_token={token.decode()}"}
-
-    assert example.ask("/orders", headers=cookie(good)).json["sub"] == "carol"
-    assert example.ask("/orders", example.token(sub="dave"), headers=cookie(bad)).json["sub"] == "dave"
-    refusal(example, example.ask("/orders", headers=cookie(bad)), 401, "wrong_audience", error="invalid_token")
-    refusal(example, example.ask("/orders", bad, headers=cookie(good)), 401, "wrong_audience", error="invalid_token")
-    twice = {"Cookie": f"access_token={good.decode()}; access_token={good.decode()}"}
-    refusal(example, example.ask("/orders", headers=twice), 400, "invalid_request", error="invalid_request")
-
-
 @pytest.mark.parametrize("words", ["Bearer", "Bearer ", "Bearer a b"])
 def test_not_one_word_after_the_scheme_is_refused(example: Example, words: str) -> None:
     refusal(example, example.ask("/me", headers={"Authorization": words}), 400, "invalid_request", error="invalid_request")

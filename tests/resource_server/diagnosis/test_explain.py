@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from resource_server.diagnosis.explain import ROWS, explain
 from resource_server.diagnosis.report import Report, State, Verdict
 from resource_server.verifier.errors import InsufficientScope, KeysUnavailable
-from resource_server.verifier.profile import PROFILES
 from resource_server.verifier.verify import verify
 from tests.resource_server.support import (
     AUDIENCE,
@@ -203,18 +202,3 @@ def test_any_claims_get_a_report(header: dict[str, Any], payload: dict[str, Any]
     token = signing_input + b"." + segment(rs256()(signing_input))
 
     assert report_on(token).as_json()["checks"]
-
-
-def test_a_profiles_spelling_is_no_fault_of_its_own() -> None:
-    """A token of Keycloak for another API has one fault, not three: its `typ` and `azp` are what the profile takes."""
-    keycloak = {"client_id": ..., "azp": "shop", "typ": "Bearer", "sid": "s", "aud": "account"}
-    report = report_on(a_token(claims(**keycloak), a_header(typ="JWT")), profile=PROFILES["keycloak"])
-
-    assert [check.name for check in report.checks if check.state is State.FAILED] == ["audience"]
-
-
-def test_the_types_that_a_profile_takes_are_told() -> None:
-    report = report_on(a_token(header=a_header(typ="logout+jwt")), profile=PROFILES["generic"])
-
-    expected = next(check.expected for check in report.checks if check.name == "type")
-    assert expected == "'at+jwt' or none at all or 'jwt'"
