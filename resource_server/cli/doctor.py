@@ -28,7 +28,7 @@ from resource_server.jwks.state_file import StateFile, StateUnusable
 from resource_server.settings import Settings
 from resource_server.verifier import strict_json
 from resource_server.verifier.key_set import NOT_ALLOWED, parse_key_set
-from resource_server.verifier.policy import MAX_LIFETIME
+from resource_server.verifier.profile import PROFILES
 from shared.settings import is_loopback
 
 _NOT_FOUND: Final = 404
@@ -176,7 +176,9 @@ def _keys(settings: Settings, metadata: Metadata, ask: Callable[[str], Answer]) 
 def _timings(settings: Settings, metadata: Metadata) -> Check:
     if metadata.key_policy is None:
         return Check("timings", State.PASSED, got="the issuer states none (`key_policy`): nothing to compare")
-    own = OwnTiming(HEALTHY_FACTOR * settings.jwks_refresh, settings.leeway, settings.max_stale, MAX_LIFETIME)
+    own = OwnTiming(
+        HEALTHY_FACTOR * settings.jwks_refresh, settings.leeway, settings.max_stale, PROFILES[settings.profile].max_lifetime
+    )
     faults = find_violations(metadata.key_policy, own)
     if not faults:
         return Check(

@@ -15,7 +15,6 @@ from resource_server.cli.render import Look, render
 from resource_server.diagnosis.explain import explain
 from resource_server.diagnosis.report import Report, Verdict
 from resource_server.settings import Settings
-from resource_server.verifier.policy import Policy
 
 _CODES: Final = {Verdict.GOOD: OK, Verdict.REFUSED: UNHEALTHY, Verdict.UNDECIDED: UNDECIDED}
 
@@ -39,14 +38,9 @@ def report_on(settings: Settings, text: str, given: argparse.Namespace) -> Repor
             who.require(*scopes, role=roles, permission=permissions)
 
     try:
-        return explain(text, verify, policy_of(settings), int(time.time()))
+        return explain(text, verify, guard.policy, int(time.time()))
     finally:
         guard.close()
-
-
-def policy_of(settings: Settings) -> Policy:
-    """Return what the guard with these settings asks of a token."""
-    return Policy(settings.issuer, frozenset({settings.audience}), frozenset(settings.algorithms), settings.leeway)
 
 
 def tell(title: str, report: Report, *, as_json: bool) -> None:

@@ -78,6 +78,10 @@ def _some(text: str) -> Wanted:
     return lambda _policy: text
 
 
+def _token_types(policy: Policy) -> str:
+    return " or ".join(repr(typ) if typ else "none at all" for typ in sorted(policy.profile.token_types))
+
+
 # In the verifier's order.
 ROWS: Final = (
     Row(
@@ -87,7 +91,7 @@ ROWS: Final = (
         _quiet,
         _some(f"three parts of canonical base64url, at most {jose.MAX_COMPACT_BYTES} bytes, a header that brings no key"),
     ),
-    Row("type", frozenset({"wrong_type"}), None, _header("typ"), _some(repr(jose.ACCESS_TOKEN_TYPE))),
+    Row("type", frozenset({"wrong_type"}), "RESOURCE_SERVER_PROFILE", _header("typ"), _token_types),
     Row(
         "algorithm",
         frozenset({"algorithm_not_allowed"}),

@@ -107,12 +107,13 @@ ANOTHER_KIND: Final = Mistake(
 UNMARKED_ACCESS_TOKEN: Final = Mistake(
     "unmarked_access_token",
     "This looks like an access token of an issuer that does not mark its access tokens as such (`typ` is not at+jwt).",
-    "Let the issuer make RFC 9068 tokens; where it cannot, the guard takes a profile for such issuers, which says what it relaxes.",
+    "Let the issuer make RFC 9068 tokens; where it cannot, RESOURCE_SERVER_PROFILE names a profile for such issuers, which says what it "
+    "relaxes.",
 )
 NOT_RFC_9068: Final = Mistake(
     "not_rfc_9068",
     "The token lacks claims that every access token must have (RFC 9068 section 2.2).",
-    "Let the issuer put them in; where it cannot, the guard takes a profile for such issuers, which says what it relaxes.",
+    "Let the issuer put them in; where it cannot, RESOURCE_SERVER_PROFILE names a profile for such issuers, which says what it relaxes.",
 )
 KEY_OF_ANOTHER_ENVIRONMENT: Final = Mistake(
     "key_of_another_environment",

@@ -67,6 +67,10 @@ def with_type(compact: str, header: Mapping[str, object], typ: str) -> bytes:
 def claim_faults(claims: FrozenObject, policy: Policy, now: int) -> list[TokenRefused]:
     """Return every refusal that the verifier has for these claims: after each, the rule is met and the verifier asked again."""
     faults: list[TokenRefused] = []
+    try:
+        claims = policy.profile.read(claims, policy.audiences)
+    except TokenRefused as fault:
+        return [fault]
     for _ in range(_MOST_FAULTS):
         try:
             check_claims(claims, policy, now)

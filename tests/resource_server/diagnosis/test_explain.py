@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from resource_server.diagnosis.explain import ROWS, explain
 from resource_server.diagnosis.report import Report, State, Verdict
 from resource_server.verifier.errors import InsufficientScope, KeysUnavailable
+from resource_server.verifier.profile import PROFILES
 from resource_server.verifier.verify import verify
 from tests.resource_server.support import (
     AUDIENCE,
@@ -158,6 +159,26 @@ def test_what_a_route_asks_beyond_the_token_is_a_check_too() -> None:
 
     assert states(report)["permission"] is State.FAILED
     assert [check.name for check in report.checks if check.state is State.FAILED] == ["permission"]
+
+
+def test_a_profile_is_explained_by_what_it_takes() -> None:
+    keycloak = PROFILES["keycloak"]
+    token = a_token(claims(client_id=..., azp="app", typ="Bearer", jti="j"), a_header(typ="JWT"))
+
+    good, wrong = (
+        report_on(token, profile=keycloak),
+        report_on(a_token(claims(typ="ID", azp="app"), a_header(typ="JWT")), profile=keycloak),
+    )
+
+    assert good.verdict is Verdict.GOOD, good
+    assert wrong.verdict is Verdict.REFUSED
+    assert "'jwt'" in str(
+        next(
+            check.expected
+            for check in report_on(a_token(header=a_header(typ="x")), profile=keycloak).checks
+            if check.name == "type"
+        )
+    )
 
 
 def test_every_reason_has_one_row() -> None:
