@@ -21,7 +21,7 @@ SEED ?=
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint types format bench fuzz drills drills-full migrate up down lock clean
+.PHONY: help setup run demo test lint types format wheel bench fuzz drills drills-full migrate up down lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,11 +43,14 @@ lint: $(DEV_STAMP) ## Check style and formatting
 	$(VENV)/bin/ruff format --check .
 
 types: $(DEV_STAMP) ## Check types, strictly
-	$(VENV)/bin/mypy $(wildcard auth_server resource_server shared tests benchmarks docs/demo/*.py docs/examples/*.py)
+	$(VENV)/bin/mypy $(wildcard auth_server resource_server shared tests benchmarks docs/demo/*.py docs/packaging/*.py docs/examples/*.py)
 
 format: $(DEV_STAMP) ## Write the one formatting there is
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+wheel: $(STAMP) ## Build the kit and the auth server as distributions of their own, into dist/
+	@$(PYTHON) -m docs.packaging.build
 
 bench: $(DEV_STAMP) ## Measure both servers, then the kit beside other libraries; write tables and plots
 	@$(PYTHON) -m benchmarks; measured=$$?; $(PYTHON) -m benchmarks.peers.speed && $(PYTHON) -m benchmarks.peers && exit $$measured
