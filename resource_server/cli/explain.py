@@ -14,8 +14,11 @@ from resource_server.cli.inputs import read_token
 from resource_server.cli.render import Look, render
 from resource_server.diagnosis.explain import explain
 from resource_server.diagnosis.report import Report, Verdict
+from resource_server.guard import Guard
+from resource_server.jwks.fetcher import TOTAL_SECONDS
 from resource_server.settings import Settings
 
+_PAUSE_SECONDS: Final = 0.02
 _CODES: Final = {Verdict.GOOD: OK, Verdict.REFUSED: UNHEALTHY, Verdict.UNDECIDED: UNDECIDED}
 
 
@@ -30,7 +33,7 @@ def report_on(settings: Settings, text: str, given: argparse.Namespace) -> Repor
     """Return the report on a token, by a guard with these settings, and by what a route would ask beyond it."""
     scopes, roles, permissions = given.scope or [], given.role or [], given.permission or []
     guard = settings.guard(_silent)
-    guard.warm()
+    _await_first_answer(guard)
 
     def verify(token: str) -> None:
         who = guard.verify(token)
@@ -41,6 +44,14 @@ def report_on(settings: Settings, text: str, given: argparse.Namespace) -> Repor
         return explain(text, verify, guard.policy, int(time.time()))
     finally:
         guard.close()
+
+
+def _await_first_answer(guard: Guard) -> None:
+    """Wait for the issuer's first answer, good or bad. `warm` would go on asking an issuer that is not there."""
+    guard.start()
+    deadline = time.monotonic() + TOTAL_SECONDS
+    while not guard.statistics()["fetches"] and time.monotonic() < deadline:
+        time.sleep(_PAUSE_SECONDS)
 
 
 def tell(title: str, report: Report, *, as_json: bool) -> None:
