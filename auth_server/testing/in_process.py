@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -44,6 +44,7 @@ class InProcessIssuer:
     def __init__(self, url: str, resources: Mapping[str, Sequence[str]]) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="sealwright-test-issuer-"))
         self._clock = SkewedClock()
+        self._requests: set[asyncio.Task[Answer]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="test-issuer-loop", daemon=True)
         self._thread.start()
@@ -57,7 +58,7 @@ class InProcessIssuer:
 
     def answer(self, method: str, target: str, headers: Headers, body: bytes) -> Answer:
         """Answer one HTTP request; `target` is path and query."""
-        return self._await(ask(self._app, method, target, headers, body))
+        return self._await(self._ask(method, target, headers, body))
 
     # The clock.
 
@@ -114,7 +115,9 @@ class InProcessIssuer:
 
     def close(self) -> None:
         """Stop the server, and remove its folder."""
+        self._await(_end(self._requests))
         self._await(self._lifespan.stop())
+        self._await(_end(asyncio.all_tasks(self._loop)))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_SECONDS)
         self._loop.close()
@@ -169,6 +172,12 @@ class InProcessIssuer:
         for name in roles:
             await self._services.roles.grant(account.sub, name)
 
+    async def _ask(self, method: str, target: str, headers: Headers, body: bytes) -> Answer:
+        task = asyncio.create_task(ask(self._app, method, target, headers, body))
+        self._requests.add(task)
+        task.add_done_callback(self._requests.discard)
+        return await task
+
     def _await(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_SECONDS)
 
@@ -176,6 +185,14 @@ class InProcessIssuer:
 def start(url: str, resources: Mapping[str, Sequence[str]]) -> InProcessIssuer:
     """Start an auth server whose issuer is `url`; whoever calls listens there and passes requests on."""
     return InProcessIssuer(url, resources)
+
+
+async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """End what still runs: guards that wait at the feed for news, and watches that a served process takes with it."""
+    running = [task for task in tasks if not task.done() and task is not asyncio.current_task()]
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
 
 
 def _signing_kid(tx: Transaction) -> str:

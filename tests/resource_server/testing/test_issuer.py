@@ -179,9 +179,33 @@ def test_a_wrong_password_is_refused_by_the_real_door(real: RunningIssuer) -> No
         real.sign_in("erin", "another-Gravel-otter-umbrella-1")
 
 
-def test_revoking_writes_to_the_real_feed(real: RunningIssuer) -> None:
-    """Every kind is taken; what a guard makes of the feed is its own tests' matter."""
-    real.revoke(sub="alice", sid="s", grant_id="g", client_id="c", jti="j")
+@pytest.mark.parametrize("kind", ["sub", "client_id", "jti", "sid", "grant_id"])
+def test_a_revoked_token_is_refused_within_seconds(kind: str, real: RunningIssuer) -> None:
+    name = f"revoked-by-{kind}"
+    guard = real.guard()
+    try:
+        token, other = real.token(**{kind: name}), real.token()
+        assert reason_of(guard, token) is None
+
+        real.revoke(**{kind: name})
+
+        assert eventually(lambda: reason_of(guard, token) == "revoked")
+        assert reason_of(guard, other) is None
+    finally:
+        guard.close()
+
+
+def test_an_issuer_that_is_polled_ends_quietly(caplog: pytest.LogCaptureFixture) -> None:
+    """A guard waits at the feed for news; when the issuer ends, nobody is left waiting and nothing is logged as a fault."""
+    issuer = start_issuer(RESOURCES, real=True)
+    guard = issuer.guard()
+    assert reason_of(guard, issuer.token()) is None
+    assert eventually(lambda: any("revocation-feed" in asked for asked in issuer.asked))
+
+    issuer.close()
+
+    guard.close()
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_starting_costs_less_than_half_a_second_of_computing() -> None:
