@@ -13,7 +13,7 @@ from resource_server.current import find_current
 from resource_server.verifier.scopes import Requirement, Rules, requirement
 
 if TYPE_CHECKING:
-    from resource_server.adapters.asgi import AsgiApp, MiddlewareEntry
+    from resource_server.adapters.asgi import AsgiApp
     from resource_server.adapters.decorator import Decorator
     from resource_server.adapters.wsgi import WsgiApp
     from resource_server.guard import Guard
@@ -74,8 +74,8 @@ class Frameworks:
 
         return GuardMiddleware(app, self._own, public, self._rule(scopes, rules))
 
-    def asgi(self, *scopes: str, public: Collection[str] = (), **rules: Unpack[Rules]) -> MiddlewareEntry:
-        """Return the same as an entry of a Starlette, FastAPI or Litestar `middleware` list."""
+    def asgi(self, *scopes: str, public: Collection[str] = (), **rules: Unpack[Rules]) -> Any:
+        """Return the same as an entry of a Starlette or FastAPI `middleware` list, which unpacks it whatever its type."""
         from resource_server.adapters.asgi import middleware_entry
 
         return middleware_entry(self._own, public, self._rule(scopes, rules))

@@ -47,6 +47,24 @@ def test_every_adapter_can_be_imported_without_its_framework() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_no_adapter_leaves_the_event_loop_or_wraps_a_request_to_look_at_it() -> None:
+    """A protected route costs little more than an open one: raw headers, no thread, no middleware that builds objects."""
+    slow = {
+        "BaseHTTPMiddleware",
+        "run_in_threadpool",
+        "to_thread",
+        "run_in_executor",
+        "sync_to_async",
+        "async_to_sync",
+        "run_sync",
+    }
+    for path in (ROOT / "resource_server" / "adapters").glob("*.py"):
+        named = {
+            getattr(node, "id", getattr(node, "attr", None)) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        }
+        assert not slow & named, path
+
+
 def test_only_verify_makes_the_proof_of_a_verification() -> None:
     """The type is the proof, so one function alone may make it (see `verifier/token.py`)."""
     makers = {
