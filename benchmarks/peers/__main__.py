@@ -13,7 +13,7 @@ from benchmarks.peers.environments import LIBRARIES, Library, NotInstalled
 from benchmarks.peers.issuer import Issuer, an_issuer
 from benchmarks.peers.process import PeerFailed, a_peer
 from benchmarks.peers.report import Column, as_markdown, as_text, wrong_of
-from benchmarks.peers.rows import try_all
+from benchmarks.peers.rows import try_in_real_time, try_in_shifted_time
 from benchmarks.servers import ROOT
 
 DOCUMENT: Final = ROOT / "docs" / "peers.md"
@@ -49,9 +49,11 @@ def _column(library: Library | None, folder: Path, issuer: Issuer) -> Column:
     column = Column(library.title, library.note) if library is not None else Column("the kit")
     print(f"  {column.title} …", file=sys.stderr, flush=True)
     try:
-        with a_peer(library, folder, issuer.certificate) as peer:
+        with a_peer(library, folder, issuer.certificate, shifted=False) as peer:
             column.version = peer.version
-            column.found = try_all(peer, issuer)
+            try_in_real_time(peer, issuer, column.found)
+        with a_peer(library, folder, issuer.certificate) as peer:
+            try_in_shifted_time(peer, issuer, column.found)
     except (NotInstalled, PeerFailed) as reason:
         column.missing = str(reason)
         print(f"    not run: {reason}", file=sys.stderr)

@@ -17,6 +17,7 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -27,6 +28,7 @@ from shared import base64url
 
 AUDIENCE: Final = "https://api.example"
 _LIFETIME: Final = 600
+_FEED_SECONDS: Final = 20.0
 _HOST: Final = "localhost"
 
 
@@ -45,11 +47,12 @@ class Realm:
     down: bool = False
     delay: float = 0.0
     fetches: int = 0
-    # Keys that are published too and that nobody has.
+    # Keys that are published too and that nobody has; keys that are burned, which the key set and a signed feed tell.
     others: int = 0
+    burned: tuple[str, ...] = ()
     # Seconds by which the clock of whoever is served runs ahead of this one.
     ahead: float = 0.0
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.Condition = field(default_factory=threading.Condition)
 
     @property
     def jwks_uri(self) -> str:
@@ -74,7 +77,31 @@ class Realm:
 
     def key_set(self) -> str:
         """Return the key set document."""
-        return json.dumps({"keys": [public_jwk(name) for name in self.keys] + [_made_up(n) for n in range(self.others)]})
+        keys = [public_jwk(name) for name in self.keys] + [_made_up(number) for number in range(self.others)]
+        return json.dumps({"keys": keys, "epoch": len(self.burned), "revoked": list(self.burned)})
+
+    def burn(self, name: str, successor: str) -> None:
+        """Publish the successor in its place, and say at once to whoever listens that the key is dead."""
+        key(successor)
+        with self.lock:
+            self.keys, self.burned = (successor,), (*self.burned, name)
+            self.lock.notify_all()
+
+    def feed(self, asked: Mapping[str, str]) -> str:
+        """Return the page of the revocation feed behind a cursor, waiting for news if the question says so."""
+        after = int(asked["after"]) if "after" in asked else None
+        with self.lock:
+            if after == len(self.burned) and "wait" in asked:
+                self.lock.wait(_FEED_SECONDS)
+            start, now = after or 0, self.now()
+            entries = [
+                {"n": number, "t": now, "kind": "kid", "key": name, "until": now + _LIFETIME}
+                for number, name in enumerate(self.burned, 1)
+            ][start:]
+            page = {"iss": self.url, "iat": now, "from": start + 1, "to": len(self.burned), "key_epoch": len(self.burned)}
+            page |= {"entries": entries} | ({} if after is not None else {"snapshot": True})
+        signer = self.keys[0]
+        return sign(key(signer), {"alg": "RS256", "typ": "revocation-feed+jwt", "kid": signer}, page)
 
     def now(self) -> int:
         """Return the time of whoever is served."""
@@ -86,6 +113,8 @@ class Realm:
             with self.lock:
                 self.fetches += 1
             return self.key_set().encode()
+        if urlsplit(path).path == "/feed":
+            return self.feed(dict(parse_qsl(urlsplit(path).query))).encode()
         if path in {"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"}:
             return json.dumps(
                 {
@@ -93,6 +122,8 @@ class Realm:
                     "jwks_uri": self.jwks_uri,
                     "authorization_endpoint": f"{self.url}/authorize",
                     "token_endpoint": f"{self.url}/token",
+                    "revocation_feed_endpoint": f"{self.url}/feed",
+                    "revocation_feed_signing_alg_values_supported": ["RS256"],
                     "response_types_supported": ["code"],
                     "subject_types_supported": ["public"],
                     "id_token_signing_alg_values_supported": ["RS256"],

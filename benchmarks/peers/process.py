@@ -1,6 +1,7 @@
 """A library in its process, and the clock of that process.
 
-The clock is shifted by libfaketime: whatever the library reads of it, wall clock or monotonic, jumps. Timers that already run do not.
+The clock is shifted by libfaketime: whatever the library reads of it, wall clock or monotonic, jumps. Timers that already run do not, and
+a thread that waits with a time limit waits for ever; so what needs no shifted clock is tried in a process of its own, without it.
 """
 
 from __future__ import annotations

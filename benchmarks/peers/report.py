@@ -81,6 +81,7 @@ def _notes(columns: list[Column], kit: Column) -> Iterator[str]:
     yield "  *Down* means that the issuer hangs up without an answer."
     yield "- *Removed key.* The issuer publishes another key in its place and says nothing else; told is the first look at which a fresh"
     yield f"  token under the removed key was refused (looks after {', '.join(f'{look:,}' for look in LOOKS)} s)."
+    yield "- *Burned key.* The issuer's key set names it as `revoked` and its feed, which metadata name, says so at once: in real time."
     yield "- *Event loop.* The longest time in which a 2 ms tick of the same loop did not run while the first token was verified."
     yield "  –: the library makes no request then."
     for column in (*columns, kit):
