@@ -14,5 +14,7 @@ from resource_server.issuer import Issuer
 from resource_server.principal import Principal
 from resource_server.readiness import Readiness
 from resource_server.verifier.errors import TokenRefused
+from resource_server.verifier.scopes import Requirement
+from shared.settings import SettingsError
 
-__all__ = ["Guard", "Issuer", "Principal", "Readiness", "TokenRefused"]
+__all__ = ["Guard", "Issuer", "Principal", "Readiness", "Requirement", "SettingsError", "TokenRefused"]

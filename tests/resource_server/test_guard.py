@@ -223,6 +223,13 @@ def test_a_guard_is_ready_once_it_has_keys(guard: Guard) -> None:
     assert asyncio.run(guard.awarm(5)).ready
 
 
+def test_warming_may_be_awaited_as_well(guard: Guard) -> None:
+    async def lifespan() -> bool:
+        return (await guard.warm(5)).ready
+
+    assert asyncio.run(lifespan())
+
+
 def test_a_guard_without_keys_says_why_it_is_not_ready(issuer: IssuerServer) -> None:
     issuer.describe(issuer="https://evil.example")
     with a_guard(issuer) as guard:

@@ -16,7 +16,15 @@ FRAMEWORKS = ("starlette", "fastapi", "flask", "django", "asgiref", "rest_framew
 
 
 def test_the_public_names_are_these() -> None:
-    assert sorted(resource_server.__all__) == ["Guard", "Issuer", "Principal", "Readiness", "TokenRefused"]
+    assert sorted(resource_server.__all__) == [
+        "Guard",
+        "Issuer",
+        "Principal",
+        "Readiness",
+        "Requirement",
+        "SettingsError",
+        "TokenRefused",
+    ]
 
 
 def test_importing_the_kit_brings_no_framework_and_needs_none() -> None:
