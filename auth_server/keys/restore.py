@@ -6,7 +6,8 @@
    published had it; else its standby, if that set had it and it was published for longer than W_pub + M. Otherwise a key is published,
    and signs when all have fetched it: the restored one while it is not known what was published, a new one when all of them were
    burned or had left the key set.
-4. A key that the backup does not have, and that was published last, goes on verifying for V: tokens under it are out.
+4. A key that was published last, and that the backup does not have or holds to be retired, goes on verifying for V from now: tokens under
+   it may be out that are younger than the backup says.
 5. A key that was withdrawn since the backup is withdrawn again, and never returns. What the journal lacks was withdrawn only if the
    journal is newer than the backup.
 """
@@ -27,7 +28,7 @@ from auth_server.keys.lifecycle import RotationPolicy
 from auth_server.keys.rollback import RollbackWatch
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.revocation.feed import Feed
-from auth_server.store.key_incidents import PublicKey
+from auth_server.store.key_incidents import LOST, PublicKey
 from auth_server.store.signing_keys import KeyState, NewKey, RingView, SigningKey
 from auth_server.store.store import Store
 from auth_server.store.transaction import Transaction
@@ -35,7 +36,6 @@ from auth_server.store.transaction import Transaction
 # N has to be more than W_pub + R + M; this much more.
 _MARGIN_MS: Final = 1_000
 _BURNED_SINCE: Final = "burned before the restore"
-_LOST: Final = "published before the restore; its private half is lost"
 
 
 class RestoreRefused(Exception):
@@ -145,8 +145,8 @@ class Restore:
             for kid in burned:
                 tx.key_incidents.entomb(_public(kid, found, _BURNED_SINCE))
                 self._feed.revoke_key(tx, kid)
-            for kid in lost:
-                tx.key_incidents.add_verifying(_public(kid, found, _LOST), for_ms=self._policy.retire_after_ms)
+            for kid in () if found.last is None else sorted(found.last.keys.keys() - found.dead):
+                tx.key_incidents.verify_on(_public(kid, found, LOST), for_ms=self._policy.retire_after_ms)
             tx.key_incidents.resume(wait_ms=wait_ms)
             return True
 

@@ -30,6 +30,9 @@ KEY_HALT: Final = Table(
     Column("signs_from", Milliseconds),
 )
 
+# The note of a key that is known from what was published alone.
+LOST: Final = "published before the restore; its private half is lost"
+
 _KEY: Final = SIGNING_KEY.c
 _RING: Final = KEY_RING.c
 _HALT: Final = KEY_HALT.c
@@ -90,6 +93,21 @@ _WITHDRAW: Final = (
         _KEY.state.in_([KeyState.PENDING.value, KeyState.RETIRING.value, KeyState.IMPORTED_VERIFY_ONLY.value]),
     )
     .values(state=KeyState.RETIRED.value, tombstoned_at=now_ms(), **_ERASED)
+)
+_RETIRING: Final = _KEY.state == KeyState.RETIRING.value
+_VERIFY_ON: Final = (
+    update(SIGNING_KEY)
+    .where(
+        _KEY.kid == bindparam("key"),
+        or_(_RETIRING, _KEY.state == KeyState.RETIRED.value, _KEY.reason == LOST),
+        _KEY.state != _DEAD,
+    )
+    .values(
+        state=case((_RETIRING, _KEY.state), else_=KeyState.IMPORTED_VERIFY_ONLY.value),
+        retired_at=case((_RETIRING, now_ms()), else_=_KEY.retired_at),
+        not_after=case((_RETIRING, _KEY.not_after), else_=now_ms() + bindparam("for_ms", type_=Milliseconds)),
+        tombstoned_at=None,
+    )
 )
 _REPUBLISH: Final = update(SIGNING_KEY).where(_KEY.kid == bindparam("key")).values(published_at=now_ms())
 _INSERT: Final = (
@@ -242,9 +260,13 @@ class KeyIncidents:
         """Let a key's publication begin now: nobody is known to have held it before."""
         self._connection.execute(_REPUBLISH, {"key": kid})
 
-    def add_verifying(self, key: PublicKey, *, for_ms: int) -> None:
-        """Publish for a while the public half of a key whose private half is lost."""
-        self._insert(key, KeyState.IMPORTED_VERIFY_ONLY, self._connection.execute(select(now_ms())).scalar_one() + for_ms)
+    def verify_on(self, key: PublicKey, *, for_ms: int) -> None:
+        """Let a key verify for a while from now: one that this database never saw, or that it holds to be retired since some time.
+
+        A key that signs, or stands by, stays what it is, and so does one that was imported until a time that somebody chose.
+        """
+        if not self._changed(_VERIFY_ON, key=key.kid, for_ms=for_ms):
+            self._insert(key, KeyState.IMPORTED_VERIFY_ONLY, self._connection.execute(select(now_ms())).scalar_one() + for_ms)
 
     def _changed(self, statement: Any, **values: object) -> bool:
         return bool(self._connection.execute(statement, values).rowcount == 1)

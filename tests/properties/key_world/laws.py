@@ -44,6 +44,8 @@ class Laws:
     # By epoch: the key sets that were served.
     sets: dict[int, PublishedKeys] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)
+    # When restores were finished: V begins anew then for every key that had stopped to sign.
+    settled: set[int] = field(default_factory=set)
     intents: set[tuple[str, str]] = field(default_factory=set)
     seen_events: int = 0
     _read_at: int = -1
@@ -74,6 +76,8 @@ class Laws:
             self._read_at = self.world.home.changes
             self._keys, self._ring, self._halt, events = self.world.store.read_blocking(self._read)
             self.k10(events)
+            if self._halt is not None and self._halt.restored_at is not None:
+                self.settled.add(self._halt.restored_at)
         return self._keys, self._ring
 
     def _read(self, tx: Transaction) -> tuple[dict[str, SigningKey], RingView, Halt | None, list[tuple[int, str]]]:
@@ -138,7 +142,8 @@ class Laws:
         assert states.count(KeyState.PENDING) <= 1, "K3: two standbys"
         assert keys[ring.active_kid or ""].state is KeyState.ACTIVE, "K3: the ring names another key"
         # Younger than the shortest V: what is older waits for somebody to tick, and takes no part in what a rotation may add.
-        young = [key for key in keys.values() if key.state is KeyState.RETIRING and self._age(key.retired_at) < 100_000]
+        retiring = [key for key in keys.values() if key.state is KeyState.RETIRING and key.retired_at not in self.settled]
+        young = [key for key in retiring if self._age(key.retired_at) < 100_000]
         assert len(young) <= 1 + self.world.hurries, "K3: too many keys are published"
 
     def signed(self, token: Token, viewed: int) -> None:
