@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,3 +45,12 @@ def test_every_snippet_is_python_and_names_what_there_is() -> None:
                 assert hasattr(Guard, node.attr), node.attr
     for named in re.findall(r"`guard\.(\w+)", TEXT):
         assert hasattr(Guard, named), named
+
+
+def test_the_several_issuers_of_the_paper_make_a_guard() -> None:
+    snippet = re.search(r"```python\n([^`]*Issuer\([^`]*)```", TEXT)
+    assert snippet is not None
+    made: dict[str, Any] = {}
+    exec(snippet[1], made)  # makes no I/O
+
+    assert [issuer.policy.profile.name for issuer in made["guard"].issuers.values()] == ["rfc9068", "auth0", "keycloak"]

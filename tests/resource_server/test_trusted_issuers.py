@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from resource_server import Guard, Issuer
 from resource_server.jwks.clock import boot_seconds
@@ -27,6 +30,7 @@ from tests.resource_server.support import (
     rs256,
     rsa_jwk,
     rsa_key,
+    segment,
 )
 
 
@@ -224,3 +228,31 @@ def test_one_metadata_address_cannot_belong_to_several() -> None:
 def test_the_metadata_document_names_every_issuer(pair: tuple[IssuerServer, IssuerServer]) -> None:
     with guarding(*pair) as guard:
         assert guard.metadata()["authorization_servers"] == [issuer.url for issuer in pair]
+
+
+# Totality: whatever comes in, a caller or a refusal comes out.
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5)
+JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3))
+NOBODY = Guard(issuer=["https://a.example", Issuer("https://b.example", profile="generic")], audience=AUDIENCE)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200))
+def test_any_bytes_are_refused_and_nothing_else_happens(token: bytes | str) -> None:
+    with pytest.raises(errors.TokenRefused):
+        NOBODY.verify(token)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["alg", "typ", "kid", "jku", "crit", "x5t", "zip"]), JSON | st.sampled_from(["RS256", "JWT"])
+    ),
+    st.dictionaries(st.sampled_from(["iss", "sub", "exp", "aud"]), JSON) | JSON,
+)
+def test_any_header_and_payload_name_an_issuer_or_are_refused(header: dict[str, object], payload: object) -> None:
+    token = segment(header) + b"." + segment(json.dumps(payload)) + b".AAAA"
+    try:
+        issuer = NOBODY._issuers.find(token, b"digest")
+    except errors.TokenRefused:
+        return
+    assert issuer.policy.issuer == payload["iss"]  # type: ignore[index,call-overload]
