@@ -17,6 +17,7 @@ from auth_server.cli.signing_words import add_signing_alg
 from auth_server.clients.service import ROTATION_OVERLAP_SECONDS, RegistrationRefused
 from auth_server.protocol.client import Client
 from auth_server.protocol.secret import Secret
+from auth_server.revocation.promise import promise
 from auth_server.services import Services
 from auth_server.store.transaction import Transaction
 
@@ -179,7 +180,7 @@ async def _rotate_secret(services: Services, given: argparse.Namespace) -> Answe
 async def _disable(services: Services, given: argparse.Namespace) -> Answer:
     client = await _found(services, given.client_id)
     changed = await services.clients.disable(client.client_id)
-    text = "disabled; refresh tokens ended, access tokens are named on the revocation feed" if changed else "was disabled already"
+    text = f"disabled; refresh tokens ended. It {promise(services.settings.key_policy)}" if changed else "was disabled already"
     return Answer({"client_id": client.client_id, "changed": changed, "disabled": True}, f"client {client.client_id} {text}")
 
 
@@ -202,7 +203,8 @@ async def _delete(services: Services, given: argparse.Namespace) -> Answer:
     client = await _found(services, given.client_id)
     confirm(given, f"deleting client {client.client_id} and its refresh tokens", client.client_id)
     deleted = await services.clients.delete(client.client_id)
-    return Answer({"client_id": client.client_id, "deleted": deleted}, f"client {client.client_id} deleted")
+    text = f"client {client.client_id} deleted; it {promise(services.settings.key_policy)}"
+    return Answer({"client_id": client.client_id, "deleted": deleted}, text)
 
 
 async def _found(services: Services, client_id: str) -> Client:

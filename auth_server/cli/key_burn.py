@@ -17,6 +17,7 @@ from auth_server.keys.burning import Burned, BurnRefused, Progress, Stage
 from auth_server.services import Services
 from auth_server.store.signing_keys import KeyState, SigningKey
 from shared.key_policy import KeyPolicy
+from shared.revocation import SILENT_AFTER
 
 # What somebody types to confirm, and the least of a kid that names a key.
 _TYPED: Final = 8
@@ -33,16 +34,20 @@ _MEANING: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Seconds from the burn until nobody signs with the key, until no API that refreshes accepts it, and until no API does at all."""
+    """Seconds from the burn until nobody signs with the key, and until no API accepts it: one that follows the revocation feed, one that
+    only refreshes its keys, and one that is cut off.
+    """
 
     signed_until: float
     polled_until: float
+    connected_until: float
     cut_off_until: float = _MAX_STALE_SECONDS
 
     @classmethod
     def of(cls, timings: KeyPolicy) -> Bounds:
         """Return the bounds of configured timings; the kit asks past shared caches, so none of them adds to this."""
-        return cls(timings.sign_lease, timings.view_lease + timings.jwks_max_age)
+        polled = timings.view_lease + timings.jwks_max_age
+        return cls(timings.sign_lease, polled, min(SILENT_AFTER, polled))
 
 
 async def burn(services: Services, given: argparse.Namespace) -> Answer:
@@ -100,7 +105,8 @@ def consequence(key: SigningKey, bounds: Bounds, *, planned: bool) -> str:
             rows.append(
                 (f"in {_seconds(bounds.signed_until)}", "the last server process that had not looked yet stops signing with it")
             )
-    rows.append((f"in {_seconds(bounds.polled_until)}", "no API that refreshes its keys accepts a token under it"))
+    rows.append((f"in {_seconds(bounds.connected_until)}", "no API that follows the revocation feed accepts a token under it"))
+    rows.append((f"in {_seconds(bounds.polled_until)}", "nor does one that only refreshes its keys"))
     rows.append(
         (
             f"in {duration(bounds.cut_off_until)}",
@@ -127,6 +133,7 @@ def _document(burned: Burned, bounds: Bounds) -> dict[str, object]:
         "active_is_known_everywhere": burned.is_known,
         "seconds_until": {
             "nobody_signs_with_it": bounds.signed_until,
+            "no_connected_api_accepts_it": bounds.connected_until,
             "no_api_that_refreshes_accepts_it": bounds.polled_until,
             "no_api_accepts_it": bounds.cut_off_until,
         },
@@ -136,8 +143,8 @@ def _document(burned: Burned, bounds: Bounds) -> dict[str, object]:
 def _told(burned: Burned, bounds: Bounds) -> str:
     signs = f"; {short(burned.active_kid)} signs" if burned.active_kid else ""
     return (
-        f"{burned.kid} is burned{signs}; every API that refreshes its keys refuses it at the latest "
-        f"{_seconds(bounds.polled_until)} after the burn"
+        f"{burned.kid} is burned{signs}; every API that follows the revocation feed refuses it at the latest "
+        f"{_seconds(bounds.connected_until)} after the burn, one that only refreshes its keys {_seconds(bounds.polled_until)}"
     )
 
 
@@ -183,7 +190,9 @@ class Screen:
         """Count down to the bounds, and say what is true when each is reached. The burn is done: leaving this loses nothing."""
         self._show("the burn is done; Ctrl-C leaves this clock, and nothing but the clock", stays=True)
         stages = [] if planned else [(bounds.signed_until, "no server process signs with it any more")]
+        stages.append((bounds.connected_until, "no API that follows the revocation feed accepts it any more"))
         stages.append((bounds.polled_until, "no API that refreshes its keys accepts it any more"))
+        stages.sort()
         passed = 0.0
         for until, truth in stages:
             while passed < until:

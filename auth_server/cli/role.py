@@ -11,6 +11,7 @@ from auth_server.cli.opened import over_services
 from auth_server.cli.parsing import did_you_mean
 from auth_server.cli.plain_text import table
 from auth_server.cli.user import find_account
+from auth_server.revocation.promise import promise
 from auth_server.roles.service import Role
 from auth_server.services import Services
 
@@ -69,7 +70,8 @@ async def _revoke(services: Services, given: argparse.Namespace) -> Answer:
     role = await _found(services, given.role)
     account = await find_account(services, given.user)
     changed = await services.roles.revoke(account.sub, role.name)
-    text = f"{account.username} {'no longer has' if changed else 'did not have'} the role {role.name}"
+    soon = f"; it {promise(services.settings.key_policy)}" if changed else ""
+    text = f"{account.username} {'no longer has' if changed else 'did not have'} the role {role.name}{soon}"
     return Answer({"sub": account.sub, "role": role.name, "changed": changed}, text)
 
 

@@ -10,6 +10,7 @@ from auth_server.cli.inputs import add_yes, confirm
 from auth_server.cli.opened import over_services
 from auth_server.cli.plain_text import relative, table, timestamp
 from auth_server.cli.user import find_account
+from auth_server.revocation.promise import promise
 from auth_server.services import Services
 from auth_server.store.sessions import Session
 
@@ -39,10 +40,8 @@ async def _revoke(services: Services, given: argparse.Namespace) -> Answer:
     if session.ended_at is None:
         confirm(given, f"ending session {session.sid}", session.sid)
     changed = await services.sessions.end(session.sid, "revoked_by_operator", actor="operator")
-    text = (
-        f"session {session.sid} {'ended; its access tokens are named on the revocation feed' if changed else 'had ended already'}"
-    )
-    return Answer({"sid": session.sid, "sub": session.sub, "changed": changed}, text)
+    ended = f"ended; it {promise(services.settings.key_policy)}" if changed else "had ended already"
+    return Answer({"sid": session.sid, "sub": session.sub, "changed": changed}, f"session {session.sid} {ended}")
 
 
 def _described(session: Session) -> dict[str, object]:

@@ -15,9 +15,12 @@ from auth_server.cli.token_report import Decoded, decode, matching_entries, seco
 from auth_server.protocol.client import FIRST_PARTY_CLIENT_ID
 from auth_server.protocol.errors import InvalidGrant
 from auth_server.protocol.refresh import PREFIX, Family, RefreshToken, is_live
+from auth_server.revocation.promise import promise
 from auth_server.services import Services
 from auth_server.store.refresh_tokens import FamilyFacts
 from auth_server.store.transaction import Transaction
+from auth_server.tokens.local_verifier import NotOurs
+from auth_server.tokens.revocation import end_access_token
 from auth_server.web.request_facts import RequestFacts
 from shared.log_line import neutralise
 from shared.revocation import RevocationEntry
@@ -179,10 +182,7 @@ async def _family(services: Services, token: RefreshToken) -> FamilyFacts | None
 async def _revoke(services: Services, given: argparse.Namespace) -> Answer:
     text = read_argument(given.token)
     if not text.startswith(PREFIX):
-        sentence = "only refresh tokens can be revoked one by one; an access token ends with its lifetime, or with its session"
-        raise refused(
-            sentence, "to end everything of a session or a person: auth-server session revoke, auth-server user disable"
-        )
+        return await _revoke_access_token(services, text)
     token = await _genuine(services, text)
     facts = await _family(services, token)
     family = None if facts is None else facts.family
@@ -191,8 +191,20 @@ async def _revoke(services: Services, given: argparse.Namespace) -> Answer:
     document = _document(token, family, "revoked" if family is not None else "gone") | {"changed": ended}
     return Answer(
         document,
-        "its family ended; its access tokens are named on the revocation feed" if ended else "its family had ended already",
+        f"its family ended; it {promise(services.settings.key_policy)}" if ended else "its family had ended already",
     )
+
+
+async def _revoke_access_token(services: Services, text: str) -> Answer:
+    await services.keyring.refresh()
+    try:
+        token = await services.browser_flow.verifier.access_token(text)
+    except NotOurs as fault:
+        raise refused(f"it is no living access token of ours: {fault}", error="not_ours") from fault
+    reason = "revoked_by_operator"
+    await services.store.run(lambda tx: end_access_token(tx, services.feed, token, reason, facts=_HERE, actor="operator"))
+    document = {"kind": "jwt", "jti": token.text("jti"), "client_id": token.text("client_id"), "changed": True}
+    return Answer(document, f"the access token ended, and nothing else; it {promise(services.settings.key_policy)}")
 
 
 def _token(parser: argparse.ArgumentParser) -> None:
@@ -213,9 +225,9 @@ COMMANDS: Final = (
     ),
     Command(
         "revoke",
-        "end a refresh token",
-        "End the family of a refresh token: every refresh token of that authorization. Its access tokens are named on "
-        "the revocation feed.",
+        "end a token",
+        "End a token before its time. Of a refresh token the whole family ends: every refresh token of that authorization, and its "
+        "access tokens. An access token ends alone.",
         ("pbpaste | auth-server token revoke -",),
         over_services(_revoke),
         _token,

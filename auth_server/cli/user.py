@@ -14,6 +14,7 @@ from auth_server.cli.opened import over_services
 from auth_server.cli.parsing import did_you_mean
 from auth_server.cli.plain_text import fields, relative, table, timestamp, when
 from auth_server.protocol.secret import Secret
+from auth_server.revocation.promise import Promise, promise
 from auth_server.services import Services
 from auth_server.store.accounts import Account
 
@@ -125,8 +126,12 @@ async def _show(services: Services, given: argparse.Namespace) -> Answer:
 async def _disable(services: Services, given: argparse.Namespace) -> Answer:
     account = await find_account(services, given.user)
     changed = await services.administration.disable(account.sub, given.reason)
-    text = "disabled; sessions ended, access tokens are named on the revocation feed" if changed else "was disabled already"
+    text = f"disabled; sessions and refresh tokens ended. It {_how_soon(services)}" if changed else "was disabled already"
     return _changed(account, changed, text, disabled=True)
+
+
+def _how_soon(services: Services) -> Promise:
+    return promise(services.settings.key_policy)
 
 
 async def _enable(services: Services, given: argparse.Namespace) -> Answer:
@@ -142,7 +147,7 @@ async def _reset_password(services: Services, given: argparse.Namespace) -> Answ
     may_be_weak = given.insecurely_allow_weak_password
     await services.load_secrets()  # counters of guesses are named by a secret
     await services.administration.set_password(account.sub, password.reveal(), may_be_weak=may_be_weak)
-    text = f"user {account.username} has a new password; sessions ended, access tokens are named on the revocation feed"
+    text = f"user {account.username} has a new password; sessions and refresh tokens ended. It {_how_soon(services)}"
     return _with_password({"sub": account.sub, "username": account.username}, text, made)
 
 
@@ -237,7 +242,7 @@ COMMANDS: Final = (
     Command(
         "disable",
         "refuse a person, and end what they have",
-        "Refuse a person from now on: sessions and refresh tokens end, and access tokens are named on the revocation feed.",
+        "Refuse a person from now on: sessions and refresh tokens end, and APIs refuse access tokens within seconds.",
         ('auth-server user disable alice --reason "left the company"',),
         over_services(_disable),
         _disable_arguments,

@@ -46,7 +46,13 @@ def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
         ),
         JwksEndpoint(services.keyring.jwks, key_policy.jwks_max_age),
         _revocation_feed(services),
-        RevocationEndpoint(authenticator=authenticator, families=services.families, store=services.store),
+        RevocationEndpoint(
+            authenticator=authenticator,
+            families=services.families,
+            verifier=services.browser_flow.verifier,
+            feed=services.feed,
+            store=services.store,
+        ),
         DeviceAuthorizationEndpoint(
             authenticator=authenticator, devices=services.other_grants.devices, directory=directory, issuer=issuer
         ),

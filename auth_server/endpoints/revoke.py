@@ -1,15 +1,18 @@
-"""revocation_endpoint: a client gives back a refresh token (RFC 7009)."""
+"""revocation_endpoint: a client gives back a token (RFC 7009)."""
 
 from __future__ import annotations
 
 from auth_server.client_auth.authenticate import Authenticator
 from auth_server.client_auth.contract import Presented
 from auth_server.endpoints.contract import Endpoint
-from auth_server.protocol.errors import InvalidGrant, UnsupportedTokenType
+from auth_server.protocol.errors import InvalidGrant
 from auth_server.protocol.refresh import RefreshToken
+from auth_server.revocation.feed import Feed
 from auth_server.store.store import Store
 from auth_server.store.transaction import Transaction
 from auth_server.tokens.families import Families
+from auth_server.tokens.local_verifier import LocalVerifier, NotOurs, OwnToken
+from auth_server.tokens.revocation import end_access_token
 from auth_server.web.door import Cors
 from auth_server.web.request import Request
 from auth_server.web.responses import NO_STORE, Response
@@ -18,7 +21,8 @@ _MAX_BYTES = 8 * 1024
 
 
 class RevocationEndpoint(Endpoint):
-    """`POST /revoke`. The family ends, and with it its access tokens at every resource server that follows the feed.
+    """`POST /revoke`. Of a refresh token the family ends, and with it its access tokens at every resource server that follows the feed;
+    an access token ends alone.
 
     An unknown token is answered like a real one (RFC 7009 section 2.2), another client's too, and its family lives on.
     """
@@ -27,9 +31,13 @@ class RevocationEndpoint(Endpoint):
     methods = ("POST",)
     cors = Cors.ANYBODY
 
-    def __init__(self, *, authenticator: Authenticator, families: Families, store: Store) -> None:
+    def __init__(
+        self, *, authenticator: Authenticator, families: Families, verifier: LocalVerifier, feed: Feed, store: Store
+    ) -> None:
         self._authenticator = authenticator
         self._families = families
+        self._verifier = verifier
+        self._feed = feed
         self._store = store
 
     def metadata(self, issuer: str) -> dict[str, object]:
@@ -41,18 +49,20 @@ class RevocationEndpoint(Endpoint):
         form = await request.form(_MAX_BYTES)
         client = await self._authenticator.authenticate(Presented.of(request, form))
         text = form.required("token")
-        if text.count(".") == 2:
-            raise UnsupportedTokenType("access tokens end with their lifetime; revoke the refresh token instead")
         try:
-            token = self._families.read(text)
-        except InvalidGrant:
+            if text.count(".") == 2:
+                await self._end_access_token(await self._verifier.access_token(text), client.client_id, request)
+            else:
+                token = self._families.read(text)
+                await self._store.run(lambda tx: self._end(tx, token, client.client_id, request))
+        except (InvalidGrant, NotOurs):
             return Response(200, headers=NO_STORE, outcome="unknown_token")
-
-        def work(tx: Transaction) -> None:
-            self._end(tx, token, client.client_id, request)
-
-        await self._store.run(work)
         return Response(200, headers=NO_STORE)
+
+    async def _end_access_token(self, token: OwnToken, client_id: str, request: Request) -> None:
+        if token.text("client_id") == client_id:
+            reason = "revoked_by_client"
+            await self._store.run(lambda tx: end_access_token(tx, self._feed, token, reason, facts=request.facts))
 
     def _end(self, tx: Transaction, token: RefreshToken, client_id: str, request: Request) -> None:
         if self._families.load(tx, token, client_id) is not None:

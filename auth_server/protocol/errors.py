@@ -57,12 +57,6 @@ class UnsupportedGrantType(OAuthError):
     error = "unsupported_grant_type"
 
 
-class UnsupportedTokenType(OAuthError):
-    """This kind of token cannot be revoked here (RFC 7009 section 2.2.1)."""
-
-    error = "unsupported_token_type"
-
-
 class InvalidScope(OAuthError):
     """Malformed scope, nothing left after the cut, or wider than the grant being refreshed."""
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import string
 
 import httpx2
 import pytest
 
+from auth_server.tokens.local_verifier import NotOurs
 from resource_server import Guard, TokenRefused
+from shared import base64url
 from tests.support.auth_app import ISSUER, Issuer
 from tests.support.builders import NOTES
 from tests.support.keys import claims_of
@@ -248,13 +251,44 @@ async def test_revoking_twice_is_revoking_once(issuer: Issuer) -> None:
     assert issuer.dump() == before
 
 
-async def test_an_access_token_cannot_be_revoked_here_whatever_it_is(issuer: Issuer) -> None:
-    """RFC 7009 section 2.2.1: `unsupported_token_type`; the same for a real one and for one that only looks so."""
-    real = (await issuer.token(grant_type="client_credentials")).json()["access_token"]
-    answers = [await issuer.post("/revoke", {"token": token}) for token in (real, "a.b.c", real[:-3])]
+async def _access_token(issuer: Issuer, client: str = "app") -> str:
+    return str((await issuer.token(client, grant_type="client_credentials")).json()["access_token"])
 
-    assert {(a.status_code, a.json()["error"]) for a in answers} == {(400, "unsupported_token_type")}
-    assert len({a.text for a in answers}) == 1
+
+async def test_h04_revoking_another_clients_access_token(issuer: Issuer) -> None:
+    token = await _access_token(issuer)
+    before = issuer.dump()
+
+    for client in ("other", "spa"):
+        answer = await issuer.post("/revoke", {"token": token}, client)
+        assert (answer.status_code, answer.content) == (200, b"")
+
+    assert issuer.dump() == before
+
+
+async def test_h05_revocation_of_access_tokens_is_no_oracle(issuer: Issuer) -> None:
+    token = await _access_token(issuer)
+    made_up = ["a.b.c", token[:-3], token + "x", f"{token.rpartition('.')[0]}.AAAA", f"..{token}"]
+
+    answers = [await issuer.post("/revoke", {"token": text}) for text in (*made_up, token, token)]
+
+    assert {(a.status_code, a.content, a.headers["cache-control"]) for a in answers} == {(200, b"", "no-store")}
+    assert len(issuer.rows("feed_entry")) == 1
+
+
+@pytest.mark.parametrize("hint", ["access_token", "refresh_token", "nonsense", ""])
+async def test_h06_a_wrong_hint_for_an_access_token(any_issuer: Issuer, hint: str) -> None:
+    token = await _access_token(any_issuer)
+
+    assert (await any_issuer.post("/revoke", {"token": token, "token_type_hint": hint})).status_code == 200
+
+    (entry,) = any_issuer.rows("feed_entry")
+    payload = json.loads(base64url.decode(token.split(".")[1].encode()))
+    assert (entry["kind"], entry["key"]) == ("jti", payload["jti"])
+    (event,) = any_issuer.events("token.revoked")
+    assert (event["client_id"], event["detail"]["reason"]) == ("app", "revoked_by_client")
+    with pytest.raises(NotOurs, match="feed"):
+        await any_issuer.services.browser_flow.verifier.access_token(token)
 
 
 async def test_a_revocation_names_a_token(issuer: Issuer) -> None:

@@ -34,6 +34,7 @@ def test_the_standby_signs_and_the_burned_key_is_gone(operator: Operator) -> Non
     assert (told.json["was"], told.json["changed"]) == ("active", True)
     assert told.json["seconds_until"] == {
         "nobody_signs_with_it": 60,
+        "no_connected_api_accepts_it": 15,
         "no_api_that_refreshes_accepts_it": 600,
         "no_api_accepts_it": 86_400,
     }
@@ -48,7 +49,7 @@ def test_the_consequence_is_told_before_anybody_may_confirm_it(operator: Operato
     told = operator("key", "burn", "--", before["active"], terminal=True, stdin="no\n")
 
     assert told.code == ExitCode.REFUSED
-    for words in ("in 45 s", "in 600 s", "in 24 hours", "programs refresh and go on"):
+    for words in ("in 45 s", "in 15 s", "in 600 s", "in 24 hours", "programs refresh and go on"):
         assert words in told.err
     assert _keys(operator) == before
 
