@@ -9,6 +9,7 @@ from typing import Final
 from auth_server.audit.events import EventName
 from auth_server.audit.log import record
 from auth_server.cli.client_proofs import add_proof_options, proofs_of
+from auth_server.cli.client_sign_in import add_sign_in_options, sign_in_of
 from auth_server.cli.client_words import described, details, notes_on, registration_rules_of_operators, summary_table
 from auth_server.cli.command import Answer, Command, CommandFailed, ExitCode, not_found, refused
 from auth_server.cli.inputs import add_if_missing, add_page_options, add_yes, confirm, read_secret, scopes_of
@@ -43,6 +44,7 @@ def _create_arguments(parser: argparse.ArgumentParser) -> None:
     _add_rotation(parser)
     add_signing_alg(parser, "the resource's, else the server's")
     add_proof_options(parser)
+    add_sign_in_options(parser)
     add_if_missing(parser)
 
 
@@ -68,6 +70,7 @@ async def _create(services: Services, given: argparse.Namespace) -> Answer:
         rotates_refresh_tokens=given.rotate_refresh_tokens,
         signing_alg=given.signing_alg,
         **proofs_of(given),
+        **sign_in_of(given),
     )
     secret = read_secret(given.client_secret_file) if given.client_secret_file else None
     try:
@@ -122,6 +125,7 @@ def _update_arguments(parser: argparse.ArgumentParser) -> None:
     _add_rotation(parser)
     add_signing_alg(parser, 'as it is; "" for none')
     add_proof_options(parser)
+    add_sign_in_options(parser)
 
 
 async def _update(services: Services, given: argparse.Namespace) -> Answer:
@@ -144,6 +148,7 @@ async def _update(services: Services, given: argparse.Namespace) -> Answer:
         rotates_refresh_tokens=before.rotates_refresh_tokens if rotates is None else rotates,
         signing_alg=before.signing_alg if given.signing_alg is None else given.signing_alg or None,
         **proofs_of(given, before),
+        **sign_in_of(given),
     )
     if after == before:
         return Answer(described(before) | {"changed": False}, f"client {before.client_id} is so already; nothing was changed")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from auth_server.cli.client_proofs import described_proofs, proof_details
+from auth_server.cli.client_sign_in import described_sign_in, sign_in_details
 from auth_server.cli.plain_text import fields, stamp, table, timestamp
 from auth_server.cli.signing_words import notes_on_algorithm
 from auth_server.clients.metadata import NOT_SERVED_YET, RegistrationRules
@@ -36,6 +37,7 @@ def described(client: Client) -> dict[str, object]:
         "signing_alg": client.signing_alg,
         "secrets": [{"expires_at": _seconds(secret.expires_at)} for secret in client.secrets],
         **described_proofs(client),
+        **described_sign_in(client),
         "disabled": client.disabled,
         "created_at": _seconds(client.created_at or None),
     }
@@ -75,6 +77,7 @@ def details(client: Client) -> str:
             ("refresh tokens", "rotate" if client.rotates else "do not rotate"),
             ("signing algorithm", client.signing_alg or "the resource's, else the server's"),
             *proof_details(client),
+            *sign_in_details(client),
             ("state", "disabled" if client.disabled else "enabled"),
             ("created", stamp(client.created_at * 1000)),
         ]

@@ -39,6 +39,13 @@ def words(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def table(value: object) -> dict[str, Any]:
+    """Read a table."""
+    if not isinstance(value, dict):
+        raise TypeError("a table")
+    return value
+
+
 def scopes(value: object) -> frozenset[str]:
     """Read scopes: a text of them separated by spaces, or a list."""
     if isinstance(value, str):
@@ -62,6 +69,7 @@ RESOURCE: Final = {
     "permissions": Member(words, ()),
     "access_token_lifetime": Member(whole),
     "signing_alg": Member(text),
+    "claims": Member(words, ()),
     "scopes": Member(lambda value: value, []),  # tables of their own, read by SCOPE
 }
 SCOPE: Final = {
@@ -92,6 +100,18 @@ CLIENT: Final = {
     "exchange_audiences": Member(words, ()),
     "exchange_subject_clients": Member(words, ()),
     "trusted_issuers": Member(lambda value: value, []),  # tables of their own, read by TRUSTED_ISSUER
+    "requires_pkce": Member(flag),
+    "requires_pushed_requests": Member(flag),
+    "asks_for_consent": Member(flag),
+    "subject_type": Member(text),
+    "sector": Member(text),
+    "backchannel_logout_uri": Member(text),
+    "backchannel_logout_session_required": Member(flag),
+    "default_max_age": Member(whole),
+    "logo_uri": Member(text),
+    "client_uri": Member(text),
+    "policy_uri": Member(text),
+    "tos_uri": Member(text),
 }
 TRUSTED_ISSUER: Final = {
     "issuer": Member(text, required=True),
@@ -107,6 +127,8 @@ USER: Final = {
     "roles": Member(words, ()),
     "password_file": Member(text),
     "password_hash": Member(text),
+    "claims": Member(table, {}),
+    "groups": Member(words, ()),
 }
 _NUMBER: Final = re.compile(r"\[\d+\]")
 KINDS: Final = ("resources", "roles", "clients", "users")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from auth_server.accounts.claims import change_claims
 from auth_server.accounts.names import parse_email
 from auth_server.accounts.passwords import Passwords
 from auth_server.cli.client_words import registration_rules_of_operators
@@ -113,6 +114,8 @@ async def _create_user(services: Services, user: UserEntry) -> bool:
         actor="config",
     )
     digest, sub = user.password_hash, created.account.sub
+    if created.is_new and (user.claims or user.groups):
+        await services.store.run(lambda tx: change_claims(tx, sub, claims=user.claims, groups=user.groups, actor="config"))
     if created.is_new and digest is not None:
         await services.store.run(lambda tx: tx.credentials.set_digest(sub, digest))
     return created.is_new

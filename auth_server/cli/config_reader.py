@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from auth_server.accounts.names import parse_email, parse_username
 from auth_server.cli import config_fields
+from auth_server.cli.client_sign_in import declared_sign_in
 from auth_server.cli.client_words import registration_rules_of_operators
 from auth_server.cli.command import CommandFailed
 from auth_server.cli.config_fields import KINDS, read_tables, unknown_members
@@ -21,6 +22,7 @@ from auth_server.clients.secrets import check_given
 from auth_server.protocol.client import Client
 from auth_server.protocol.resource import Resource, ResourceScope
 from auth_server.protocol.secret import Secret
+from auth_server.protocol.user_claims import fault as claims_fault
 from auth_server.resources.metadata import faults as resource_faults
 from auth_server.roles.rules import faults as role_faults
 from auth_server.roles.service import Role
@@ -50,6 +52,8 @@ class UserEntry:
     roles: tuple[str, ...]
     password: Secret | None
     password_hash: str | None
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ def _resource(row: dict[str, Any], place: str, faults: list[str], algorithms: Co
         first_party=row["first_party"],
         access_token_lifetime=row["access_token_lifetime"],
         signing_alg=row["signing_alg"],
+        claims=frozenset(row["claims"]),
     )
     _add(faults, place, resource_faults(resource, algorithms) if resource.identifier else [])
     return resource
@@ -149,6 +154,7 @@ def _client(row: dict[str, Any], place: str, folder: Path, faults: list[str], al
         rotates_refresh_tokens=row["rotate_refresh_tokens"],
         signing_alg=row["signing_alg"],
         **declared_proofs(row, place, folder, faults),
+        **declared_sign_in(row),
     )
     _add(faults, place, client_faults(client, registration_rules_of_operators(), algorithms) if client.client_id else [])
     secret = _secret(row["secret_file"], f"{place}.secret_file", folder, faults)
@@ -175,8 +181,19 @@ def _user(row: dict[str, Any], place: str, folder: Path, faults: list[str]) -> U
         faults.append(f"{place}: password_file and password_hash are both there; keep one")
     if row["password_hash"] and not _ARGON2ID.fullmatch(row["password_hash"]):
         faults.append(f"{place}.password_hash: must be $argon2id$v=19$m=...,t=...,p=...$SALT$DIGEST, m below 1000000")
+    if (wrong := claims_fault(row["claims"], row["groups"])) is not None:
+        faults.append(f"{place}.claims: {wrong}")
     password = _secret(row["password_file"], f"{place}.password_file", folder, faults)
-    return UserEntry(row["username"], row["email"], row["email_verified"], row["roles"], password, row["password_hash"])
+    return UserEntry(
+        username=row["username"],
+        email=row["email"],
+        email_verified=row["email_verified"],
+        roles=row["roles"],
+        password=password,
+        password_hash=row["password_hash"],
+        claims=row["claims"],
+        groups=row["groups"],
+    )
 
 
 def _secret(name: str | None, place: str, folder: Path, faults: list[str]) -> Secret | None:

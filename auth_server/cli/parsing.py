@@ -6,21 +6,21 @@ import argparse
 import difflib
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Final, NoReturn
 
 from auth_server.cli.command import Command, usage
 
 PROGRAM: Final = "auth-server"
 _WIDTH: Final = 96
-_Action = TypeVar("_Action", bound=argparse.Action)
 
 
 class Parser(argparse.ArgumentParser):
     """argparse, but an error is raised and not printed, for it may have to be JSON; and it knows what its options are called."""
 
-    def __init__(self, **settings: Any) -> None:
-        self.options: list[str] = []
-        super().__init__(**settings)
+    @property
+    def options(self) -> list[str]:
+        """Return every option there is, those of groups too: argparse keeps one table for all of them."""
+        return list(self._option_string_actions)
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print.
@@ -42,10 +42,6 @@ class Parser(argparse.ArgumentParser):
                 return
             if name.startswith("--") and name not in self.options:
                 raise usage(f"unknown option {name}{did_you_mean(name, self.options)}; see {self.prog} --help")
-
-    def _add_action(self, action: _Action) -> _Action:
-        self.options += action.option_strings
-        return super()._add_action(action)
 
 
 def parse(noun: str, command: Command, arguments: Sequence[str]) -> argparse.Namespace:

@@ -28,6 +28,9 @@ def _create_arguments(parser: argparse.ArgumentParser) -> None:
         help="grant this scope only to people whose roles carry the permission (default: of the scope's own name)",
     )
     parser.add_argument("--permission", action="append", default=[], metavar="NAME", help="one more that its tokens may show")
+    parser.add_argument(
+        "--claim", action="append", default=[], metavar="NAME", help="a claim of people its tokens tell; repeat for more"
+    )
     parser.add_argument("--no-first-party", action="store_true", help="not for people who sign in at POST /api/login")
     parser.add_argument("--access-token-lifetime", type=int, metavar="SECONDS", help="shorter than the server's own")
     add_signing_alg(parser, "the client's, else the server's")
@@ -43,6 +46,7 @@ async def _create(services: Services, given: argparse.Namespace) -> Answer:
         first_party=not given.no_first_party,
         access_token_lifetime=given.access_token_lifetime,
         signing_alg=given.signing_alg,
+        claims=frozenset(given.claim),
     )
     if await services.resources.create(resource):
         notes = await notes_on_algorithm(services, resource.signing_alg)
@@ -124,6 +128,7 @@ def _described(resource: Resource) -> dict[str, object]:
         "permissions": sorted(resource.permissions),
         "access_token_lifetime": resource.access_token_lifetime,
         "signing_alg": resource.signing_alg,
+        "claims": sorted(resource.claims),
     }
 
 

@@ -13,6 +13,7 @@ from auth_server.cli.inputs import add_if_missing, add_page_options, read_secret
 from auth_server.cli.opened import over_services
 from auth_server.cli.parsing import did_you_mean
 from auth_server.cli.plain_text import fields, relative, table, timestamp, when
+from auth_server.cli.user_claims import SET_CLAIMS
 from auth_server.protocol.secret import Secret
 from auth_server.revocation.promise import Promise, promise
 from auth_server.services import Services
@@ -272,4 +273,5 @@ COMMANDS: Final = (
         over_services(_unlock),
         _user,
     ),
+    SET_CLAIMS,
 )

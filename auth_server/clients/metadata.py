@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from auth_server.clients.proof_metadata import proof_faults
+from auth_server.clients.sign_in_metadata import sign_in_faults
 from auth_server.protocol.client import FIRST_PARTY_CLIENT_ID, Client
 from auth_server.protocol.signing import signing_alg_fault
 from shared import jose
@@ -61,6 +62,7 @@ def faults(client: Client, rules: RegistrationRules, algorithms: Collection[str]
     if (fault := signing_alg_fault(client.signing_alg, algorithms)) is not None:
         found.append(fault)
     found += proof_faults(client)
+    found += sign_in_faults(client)
     uris = (*client.redirect_uris, *client.post_logout_redirect_uris)
     found += [f"redirect URI {uri!r} {wrong}" for uri in uris if (wrong := redirect_uri_fault(uri))]
     return found

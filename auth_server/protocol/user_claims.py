@@ -44,7 +44,7 @@ _FLAGS: Final = frozenset({"phone_number_verified"})
 _PRIVATE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _GROUP: Final = re.compile(r"[^\s\"\\]{1,128}")
 # Names that mean something in a token of ours; a person's claim of that name would be believed.
-_TAKEN: Final = registered.RESERVED | {"nonce", "at_hash", "c_hash", "azp", "events", "cnf", "act", "may_act"}
+_TAKEN: Final = registered.RESERVED | {"nonce", "at_hash", "c_hash", "azp", "events", "may_act"}
 
 
 def is_namespaced(name: str) -> bool:
@@ -67,11 +67,19 @@ def fault(claims: Mapping[str, Any], groups: Iterable[str] = ()) -> str | None:
 
 def name_fault(name: str) -> str | None:
     """Return what is wrong with the name of a custom claim, or None."""
-    if name in _TAKEN or name in _FOLLOWS - {"groups"}:
+    if name in _TAKEN or name in _FOLLOWS:
         return "is set by the server itself"
     if not is_namespaced(name) and not _PRIVATE_NAME.fullmatch(name):
         return "must be a URL (https://...) or 1 to 64 letters, digits or _.-"
     return None
+
+
+def declaration_fault(name: str) -> str | None:
+    """Return what is wrong with a claim that a resource declares, or None."""
+    if name == "groups":
+        return None
+    # Its tokens pass through every party on the way; who may know a name or an address asks userinfo.
+    return "is told by userinfo alone" if name in STANDARD else name_fault(name)
 
 
 def _fault_of(name: str, value: Any) -> str | None:

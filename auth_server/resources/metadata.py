@@ -8,6 +8,7 @@ from typing import Final
 from auth_server.protocol.resource import Resource
 from auth_server.protocol.scope import UNOWNED
 from auth_server.protocol.signing import signing_alg_fault
+from auth_server.protocol.user_claims import declaration_fault
 from shared import jose
 from shared.scope import is_scope_token
 from shared.settings import server_url
@@ -39,4 +40,5 @@ def faults(resource: Resource, algorithms: Collection[str] = jose.ALGORITHMS) ->
         found.append("access_token_lifetime must be from 1 to 3600 seconds")
     if (fault := signing_alg_fault(resource.signing_alg, algorithms)) is not None:
         found.append(fault)
+    found += [f"claim {name} {wrong}" for name in sorted(resource.claims) if (wrong := declaration_fault(name))]
     return found

@@ -101,8 +101,12 @@ class Logouts:
         self._connection = connection
 
     def reached(self, sid: str, client_id: str, subject: str) -> None:
-        """Note that a session signed its person in to a client."""
-        statement = upsert(SESSION_CLIENT).values(sid=sid, client_id=client_id, subject=subject)
+        """Note that a session signed its person in to a client that wants to be told of its end."""
+        # Clients that are known by a document have no row, and nobody to be told.
+        known = select(literal(sid), CLIENT.c.client_id, literal(subject)).where(
+            CLIENT.c.client_id == client_id, CLIENT.c.backchannel_logout_uri.is_not(None)
+        )
+        statement = upsert(SESSION_CLIENT).from_select(["sid", "client_id", "subject"], known)
         self._connection.execute(statement.on_conflict_do_nothing())
 
     def queue(self, sids: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Table, Text, bindparam, delete, insert, select, update
+from sqlalchemy import BigInteger, Column, Connection, Table, Text, bindparam, delete, insert, select, update
 
 from auth_server.store.schema import METADATA, Digest, Milliseconds, now_ms
 
@@ -12,7 +12,7 @@ PUSHED_REQUEST: Final = Table(
     "pushed_request",
     METADATA,
     Column("digest", Digest, primary_key=True),
-    Column("client_id", Text, ForeignKey("client.client_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("client_id", Text, nullable=False),
     Column("request", Text, nullable=False),
     Column("expires_at", Milliseconds, nullable=False, index=True),
     Column("used_at", Milliseconds),
