@@ -53,7 +53,7 @@ class Guard(Frameworks):
         max_stale: seconds after which keys are no longer trusted without a word from the issuer.
         state_dir: folder for the last good keys, so that a restart needs no issuer.
         tls_context: for a private certificate authority.
-        cached_tokens: how many verified tokens are remembered for each issuer; 0 for none.
+        cached_tokens: how many verified tokens are remembered, in equal shares for each issuer; 0 for none.
         on_event: takes (level, event, fields) instead of the logger `resource_server`.
         insecure_http: allow plain http to hosts that are not loopback. Only for a network that nobody else is on.
         cookie_origins: take the access token from a cookie too, and let pages of these origins alone change something with it.
@@ -88,6 +88,7 @@ class Guard(Frameworks):
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = boot_seconds,
     ) -> None:
+        named = named_issuers(issuer, metadata_url)
         options = Options(
             audience=names_of(audience),
             algorithms=tuple(algorithms),
@@ -98,7 +99,8 @@ class Guard(Frameworks):
             max_stale=max_stale,
             state_dir=state_dir,
             tls_context=tls_context,
-            cached_tokens=cached_tokens,
+            # Shares, so that a hundred tenants take no more memory than one, and none can push out another's.
+            cached_tokens=cached_tokens // len(named),
             on_event=on_event,
             insecure_http=insecure_http,
             silent_feed=silent_feed,
@@ -106,7 +108,7 @@ class Guard(Frameworks):
             clock=clock,
             monotonic=monotonic,
         )
-        trusted = [options.trust(one) for one in named_issuers(issuer, metadata_url)]
+        trusted = [options.trust(one) for one in named]
         self._issuers: Final = TrustedIssuers(trusted, cached_tokens)
         self._only: Final = self._issuers.only
         self._tell, self._clock = on_event, clock

@@ -63,7 +63,7 @@ class TrustedIssuers(Mapping[str, TrustedIssuer]):
 
     def remember(self, digest: bytes, issuer: TrustedIssuer) -> None:
         """Note whose a verified token is; nothing that was refused is noted, so that nobody fills this with rubbish."""
-        if self._remembered_tokens:
+        if self._remembered_tokens and digest not in self._of_token:
             if len(self._of_token) >= self._remembered_tokens:
                 self._of_token = {}
             self._of_token[digest] = issuer

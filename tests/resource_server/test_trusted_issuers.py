@@ -168,6 +168,32 @@ def test_the_memory_of_whose_token_it_is_is_bounded(pair: tuple[IssuerServer, Is
             assert len(guard._issuers._of_token) <= 4
 
 
+def test_a_token_that_comes_again_pushes_nothing_out(pair: tuple[IssuerServer, IssuerServer]) -> None:
+    with guarding(*pair, cached_tokens=4) as guard:
+        tokens = [
+            of_first(pair[0], jti="1"),
+            of_second(pair[1], jti="2"),
+            of_first(pair[0], jti="3"),
+            of_second(pair[1], jti="4"),
+        ]
+        for token in tokens * 5:
+            guard.verify(token)
+
+        assert len(guard._issuers._of_token) == 4
+
+
+def test_issuers_share_out_the_memory_of_tokens_and_none_takes_anothers(pair: tuple[IssuerServer, IssuerServer]) -> None:
+    first, second = pair
+    with guarding(first, second, cached_tokens=8) as guard:
+        guard.verify(of_second(second))
+        for number in range(50):
+            guard.verify(of_first(first, jti=f"{number}"))
+
+        remembered = [issuer.statistics()["verified_tokens"] for issuer in guard.issuers.values()]
+        assert remembered[0] <= 4
+        assert remembered[1] == 1
+
+
 def test_an_issuer_may_have_an_audience_and_algorithms_of_its_own(pair: tuple[IssuerServer, IssuerServer]) -> None:
     first, second = pair
     own = Issuer(second.url, audience=["orders"], algorithms=["PS256"])
