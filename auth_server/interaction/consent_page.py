@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from auth_server.interaction.next_step import Step
 from auth_server.interaction.step_page import StepPage, may_end_at, with_request
 from auth_server.interaction.words import ShownPerson, shown_client, shown_scopes
@@ -11,6 +13,9 @@ from auth_server.web.browser import Browser
 from auth_server.web.page_door import see_other
 from auth_server.web.request import Request
 from auth_server.web.responses import Response
+
+# Steps that somebody may be thrown back to while the page is open: signed out meanwhile, or too long ago signed in.
+_BEFORE: Final = frozenset({Step.CHOOSE, Step.LOGIN, Step.STEP_UP})
 
 
 class ConsentPage(StepPage):
@@ -53,4 +58,6 @@ class ConsentPage(StepPage):
         elif action != "allow":
             # An empty or foreign form answers nothing: the same page again.
             return see_other(with_request(self.path, interaction))
+        elif interaction.step not in _BEFORE:
+            raise PageError("this request was answered already")
         return see_other(interaction.resume_path)
