@@ -10,12 +10,13 @@ from tests.attacks.rows import named
 
 # Part: its highest number.
 CASES: Final = {
+    "C": 15,
     "R": 23,
     "S": 17,
     "T": 24,
 }
 # First and last number of the incidents that are claimed.
-INCIDENTS: Final = ((1, 38),)
+INCIDENTS: Final = ((1, 38), (46, 46), (48, 48), (50, 50), (53, 53), (59, 59), (63, 64), (71, 71), (74, 74), (80, 80))
 
 
 def expected() -> list[str]:
