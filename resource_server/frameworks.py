@@ -25,6 +25,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Frameworks:
     """The doors of a guard. `Guard` is its only subclass."""
 
+    asked_scopes: frozenset[str] = frozenset()
+
     @property
     def _own(self) -> Guard:
         return cast("Guard", self)  # the only subclass
@@ -36,7 +38,7 @@ class Frameworks:
             ValueError: a name is empty or malformed, or an `any_` is an empty list.
         """
         asked = requirement(*scopes, **rules)
-        self._own.asked_scopes |= asked.scopes | (asked.any_scope or frozenset())
+        self.asked_scopes |= asked.scopes | (asked.any_scope or frozenset())
         return asked
 
     @property

@@ -99,8 +99,7 @@ class Guard(Frameworks):
             max_stale=max_stale,
             state_dir=state_dir,
             tls_context=tls_context,
-            # Shares, so that a hundred tenants take no more memory than one, and none can push out another's.
-            cached_tokens=cached_tokens // len(named),
+            cached_tokens=cached_tokens // len(named),  # so that none can push out another's
             on_event=on_event,
             insecure_http=insecure_http,
             silent_feed=silent_feed,
@@ -116,7 +115,6 @@ class Guard(Frameworks):
         self.resource: Final = names_of(audience)[0]
         self._resource_metadata = metadata_address(self.resource)
         self.document_paths: Final = document_paths(self.resource)
-        self.asked_scopes: frozenset[str] = frozenset()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, on_event: Tell = log_event) -> Guard:
