@@ -27,6 +27,10 @@ _SOURCE_DATE_EPOCH: Final = "1704067200"
 _NEVER: Final = shutil.ignore_patterns("__pycache__", "*.pyc", "Dockerfile", "requirements.lock")
 
 
+class BuildFailed(Exception):
+    """The backend built nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Distribution:
     """What is built: the package, its papers in this folder, and the rooms that stay out of it."""
@@ -47,19 +51,22 @@ def build(distribution: Distribution, target: Path) -> Path:
 
     Raises:
         CannotRewrite: an import of `shared` is in a form that cannot be rewritten.
-        CalledProcessError: the backend failed; what it said is on standard error.
+        BuildFailed: the backend failed; the text is what it said.
     """
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         lay_out(distribution, Path(folder))
         made = Path(folder) / "made"
-        subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(made)],
             cwd=folder,
             env={**os.environ, "SOURCE_DATE_EPOCH": _SOURCE_DATE_EPOCH},
-            stdout=subprocess.DEVNULL,
-            check=True,
+            capture_output=True,
+            text=True,
+            check=False,
         )
+        if done.returncode:
+            raise BuildFailed(f"{distribution.name}: {done.stdout}{done.stderr}")
         wheel = next(made.glob("*.whl"))
         return Path(shutil.copyfile(wheel, target / wheel.name))
 

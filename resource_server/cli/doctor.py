@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from resource_server.cli import explain
 from resource_server.cli.codes import OK, UNHEALTHY, WRONG_SETTINGS
+from resource_server.cli.feed_check import check_feed
 from resource_server.cli.inputs import read_token_if_given
 from resource_server.diagnosis.addresses import differences
 from resource_server.diagnosis.report import Check, Mistake, Report, State, Verdict, unique
@@ -27,7 +28,7 @@ from resource_server.jwks.key_policy import OwnTiming, find_violations
 from resource_server.jwks.state_file import StateFile, StateUnusable
 from resource_server.settings import Settings
 from resource_server.verifier import strict_json
-from resource_server.verifier.key_set import NOT_ALLOWED, parse_key_set
+from resource_server.verifier.key_set import NOT_ALLOWED, KeySet, parse_key_set
 from resource_server.verifier.profile import PROFILES
 from shared.settings import is_loopback
 
@@ -74,7 +75,7 @@ def examine(settings: Settings) -> Report:
     ask = partial(fetch, insecure_http=settings.insecure_http)
     found = _find_metadata(settings, ask)
     if isinstance(found, Check):
-        checks += [found, *(Check(name, State.NOT_REACHED) for name in ("issuer", "keys", "timings", "clock"))]
+        checks += [found, *(Check(name, State.NOT_REACHED) for name in ("issuer", "keys", "timings", "feed", "clock"))]
     else:
         checks.append(Check("reach", State.PASSED, got=f"metadata at {found.url}"))
         checks += _read_issuer(settings, found, ask, mistakes)
@@ -123,14 +124,19 @@ def _unreachable(settings: Settings, url: str, error: FetchFailed) -> Check:
     return Check("reach", State.FAILED, f"{url}: {error.cause}", "the issuer's metadata document", setting, None, todo)
 
 
-def _read_issuer(settings: Settings, found: Found, ask: Callable[[str], Answer], mistakes: list[Mistake]) -> list[Check]:
-    """Return the checks of the issuer's name, its keys, and its timings."""
+def _read_issuer(settings: Settings, found: Found, ask: Callable[..., Answer], mistakes: list[Mistake]) -> list[Check]:
+    """Return the checks of the issuer's name, its keys, its timings, and its feed."""
     try:
         metadata = parse_metadata(found.body, settings.issuer, settings.metadata_url, insecure_http=settings.insecure_http)
     except ValueError as error:
         checks = [_not_our_issuer(settings, found, error, mistakes)]
-        return checks + [Check(name, State.NOT_REACHED) for name in ("keys", "timings")]
-    return [Check("issuer", State.PASSED, got=settings.issuer), _keys(settings, metadata, ask), _timings(settings, metadata)]
+        return checks + [Check(name, State.NOT_REACHED) for name in ("keys", "timings", "feed")]
+    key_set = _load_keys(settings, metadata, ask)
+    if isinstance(key_set, Check):
+        keys, feed = key_set, Check("feed", State.NOT_REACHED)
+    else:
+        keys, feed = _keys(key_set, settings), check_feed(settings, metadata, key_set, ask)
+    return [Check("issuer", State.PASSED, got=settings.issuer), keys, _timings(settings, metadata), feed]
 
 
 def _not_our_issuer(settings: Settings, found: Found, error: ValueError, mistakes: list[Mistake]) -> Check:
@@ -151,10 +157,14 @@ def _not_our_issuer(settings: Settings, found: Found, error: ValueError, mistake
     return Check("issuer", State.FAILED, named, settings.issuer, "RESOURCE_SERVER_ISSUER", str(error), todo)
 
 
-def _keys(settings: Settings, metadata: Metadata, ask: Callable[[str], Answer]) -> Check:
-    wanted = f"a key for {', '.join(settings.algorithms)}"
+def _wanted(settings: Settings) -> str:
+    return f"a key for {', '.join(settings.algorithms)}"
+
+
+def _load_keys(settings: Settings, metadata: Metadata, ask: Callable[..., Answer]) -> KeySet | Check:
+    wanted = _wanted(settings)
     try:
-        key_set = parse_key_set(ask(metadata.jwks_uri).body or b"", frozenset(settings.algorithms))
+        return parse_key_set(ask(metadata.jwks_uri).body or b"", frozenset(settings.algorithms))
     except FetchFailed as error:
         todo = "The metadata came, the keys did not: check that this address answers from here."
         return Check(
@@ -163,12 +173,20 @@ def _keys(settings: Settings, metadata: Metadata, ask: Callable[[str], Answer]) 
     except ValueError as error:
         todo = "The issuer publishes no key that this API may use: compare its algorithms with RESOURCE_SERVER_ALGORITHMS."
         return Check("keys", State.FAILED, f"{metadata.jwks_uri}: {error}", wanted, "RESOURCE_SERVER_ALGORITHMS", None, todo)
+
+
+def _keys(key_set: KeySet, settings: Settings) -> Check:
     shown = ", ".join(f"{key.key_id} ({key.algorithm})" for key in list(key_set.keys.values())[:_SHOWN_KEYS])
     got = f"{len(key_set.keys)} usable: {shown}" + (f"; {len(key_set.revoked)} burned" if key_set.revoked else "")
     odd = [f"{key_id}: {why}" for key_id, why in key_set.skipped if why != NOT_ALLOWED]
     if odd:
         return Check(
-            "keys", State.WARNING, got, wanted, detail=f"left out: {'; '.join(odd)}", todo="Tell the issuer's operators."
+            "keys",
+            State.WARNING,
+            got,
+            _wanted(settings),
+            detail=f"left out: {'; '.join(odd)}",
+            todo="Tell the issuer's operators.",
         )
     return Check("keys", State.PASSED, got)
 

@@ -47,11 +47,13 @@ def report_on(settings: Settings, text: str, given: argparse.Namespace) -> Repor
 
 
 def _await_first_answer(guard: Guard) -> None:
-    """Wait for the issuer's first answer, good or bad. `warm` would go on asking an issuer that is not there."""
+    """Wait for the issuer's keys, and for what it has revoked; but not for an issuer that does not answer, as `warm` would."""
     guard.start()
     deadline = time.monotonic() + TOTAL_SECONDS
     while not guard.statistics()["fetches"] and time.monotonic() < deadline:
         time.sleep(_PAUSE_SECONDS)
+    if not guard.statistics()["failed_fetches"]:
+        guard.warm(TOTAL_SECONDS)
 
 
 def tell(title: str, report: Report, *, as_json: bool) -> None:

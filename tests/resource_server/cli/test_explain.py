@@ -19,6 +19,7 @@ import pytest
 from resource_server.cli import OK, UNDECIDED, UNHEALTHY, WRONG_SETTINGS, main
 from resource_server.cli.render import Look, render
 from resource_server.diagnosis.report import Check, Report, State, Verdict
+from resource_server.testing import start_issuer
 from shared.key_policy import KeyPolicy
 from tests.resource_server.support import AUDIENCE, IssuerServer, Reply, a_token, claims, jwks
 
@@ -129,7 +130,30 @@ def test_doctor_finds_all_well(issuer: IssuerServer, capsys: pytest.CaptureFixtu
 
     assert (code, report["verdict"]) == (OK, "good")
     assert set(states(report).values()) == {"passed"}
-    assert list(states(report)) == ["settings", "reach", "issuer", "keys", "timings", "clock", "audience"]
+    assert list(states(report)) == ["settings", "reach", "issuer", "keys", "timings", "feed", "clock", "audience"]
+
+
+def test_a_token_that_was_revoked_is_explained_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    """The guard of `explain` is a new one: it waits until it knows what was revoked, or it would call such a token good."""
+    with start_issuer(real=True) as real:
+        token = real.token()
+        real.revoke(sub="alice")
+        words = ("--issuer", real.url, "--audience", real.audience)
+
+        code, report = run(capsys, "explain", token, *words)
+        found, doctor = run(capsys, "doctor", *words)
+
+    assert (code, report["reason"]) == (UNHEALTHY, "revoked")
+    assert (found, states(doctor)["feed"]) == (OK, "passed")
+    assert "living entries: 1," in next(check["got"] for check in doctor["checks"] if check["name"] == "feed")
+
+
+def test_doctor_says_that_the_feed_does_not_come(issuer: IssuerServer, capsys: pytest.CaptureFixture[str]) -> None:
+    issuer.describe(revocation_feed_endpoint=f"{issuer.url}/feed", revocation_feed_signing_alg_values_supported=["RS256"])
+
+    code, report = run(capsys, "doctor")
+
+    assert (code, states(report)["feed"]) == (UNHEALTHY, "failed")
 
 
 def test_doctor_says_that_nobody_answers(capsys: pytest.CaptureFixture[str]) -> None:
