@@ -10,6 +10,7 @@ import email
 import json
 import shutil
 import tomllib
+import zipfile
 from configparser import ConfigParser
 from email.message import Message
 from pathlib import Path
@@ -140,11 +141,19 @@ def test_no_module_imports_shared_by_its_common_name(wheels: Wheels) -> None:
                 assert not any(name.partition(".")[0] == "shared" for name in named), path
 
 
+def _contents(wheel: Path) -> dict[str, int]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {entry.filename: entry.CRC for entry in archive.infolist()}
+
+
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS, ids=lambda distribution: distribution.name)
 def test_building_again_gives_the_same_bytes(distribution: object, wheels: Wheels, tmp_path: Path) -> None:
     first = wheels.kit if distribution is KIT else wheels.auth_server
 
-    assert build(distribution, tmp_path).read_bytes() == first.read_bytes()
+    again = build(distribution, tmp_path)
+
+    assert _contents(again) == _contents(first)  # says which file differs
+    assert again.read_bytes() == first.read_bytes()
 
 
 def test_every_module_of_the_kit_imports_beside_a_foreign_shared(
