@@ -41,7 +41,18 @@ def metadata_address(resource: str) -> str | None:
     return well_known.protected_resource_url(resource) if fit else None
 
 
-def document_paths(resource: str) -> frozenset[str]:
-    """Return where this API serves its metadata: at the well-known path, and behind it under the path of its identifier."""
+def encryption_keys_address(resource: str) -> str | None:
+    """Return where the keys are that tokens for this API are encrypted to, or None where its identifier is no web address."""
     address = metadata_address(resource)
-    return frozenset({well_known.PROTECTED_RESOURCE, *([] if address is None else [urlsplit(address).path])})
+    return None if address is None else "{0.scheme}://{0.netloc}".format(urlsplit(address)) + well_known.JWKS
+
+
+def document_paths(resource: str, *, encrypted: bool = False) -> frozenset[str]:
+    """Return where this API serves its metadata: at the well-known path, and behind it under the path of its identifier.
+
+    Args:
+        encrypted: it publishes a key to encrypt tokens to as well.
+    """
+    address = metadata_address(resource)
+    keys = [well_known.JWKS] if encrypted else []
+    return frozenset({well_known.PROTECTED_RESOURCE, *keys, *([] if address is None else [urlsplit(address).path])})

@@ -12,9 +12,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from resource_server.arguments import document_paths, metadata_address
+from resource_server.arguments import document_paths, encryption_keys_address, metadata_address
 from resource_server.challenge import Answer, answer, document_answer
 from resource_server.cookies import CookieTransport
+from resource_server.decryption import DecryptionKeys, is_encrypted
 from resource_server.events import log_event
 from resource_server.frameworks import Frameworks
 from resource_server.issuer import Issuer, named_issuers
@@ -31,7 +32,7 @@ from resource_server.trusted_issuers import TrustedIssuers
 from resource_server.verifier.errors import MalformedToken, NoToken, TokenRefused, TokenTooLarge, UnknownKey
 from resource_server.verifier.policy import MAX_LEEWAY, Policy
 from resource_server.verifier.scopes import Requirement
-from shared import jose
+from shared import jose, well_known
 
 _CACHED_TOKENS: Final = 10_000
 
@@ -56,6 +57,7 @@ class Guard(Frameworks):
         cached_tokens: how many verified tokens are remembered, in equal shares for each issuer; 0 for none.
         on_event: takes (level, event, fields) instead of the logger `resource_server`.
         insecure_http: allow plain http to hosts that are not loopback. Only for a network that nobody else is on.
+        decryption: opens encrypted tokens; its public key is served at `/.well-known/jwks.json` and named in the metadata.
         cookie_origins: take the access token from a cookie too, and let pages of these origins alone change something with it.
         silent_feed: what becomes of a token while nothing is heard of the issuer's revocation feed: `open` accepts it until it expires,
             `closed` answers 503. A route may ask for `closed` by itself (`requires`).
@@ -83,6 +85,7 @@ class Guard(Frameworks):
         on_event: Tell = log_event,
         insecure_http: bool = False,
         cookie_origins: Collection[str] = (),
+        decryption: DecryptionKeys | None = None,
         silent_feed: SilentFeed = "open",
         require_snapshot: bool = False,
         clock: Callable[[], float] = time.time,
@@ -107,14 +110,13 @@ class Guard(Frameworks):
             clock=clock,
             monotonic=monotonic,
         )
-        trusted = [options.trust(one) for one in named]
-        self._issuers: Final = TrustedIssuers(trusted, cached_tokens)
-        self._only: Final = self._issuers.only
-        self._tell, self._clock = on_event, clock
+        self._issuers = TrustedIssuers([options.trust(one) for one in named], cached_tokens)
+        self._only, self._tell, self._clock = self._issuers.only, on_event, clock
         self.cookies: Final = CookieTransport(cookie_origins, self._issuers.first.policy.issuer) if cookie_origins else None
+        self._decryption = decryption
         self.resource: Final = names_of(audience)[0]
         self._resource_metadata = metadata_address(self.resource)
-        self.document_paths: Final = document_paths(self.resource)
+        self.document_paths: Final = document_paths(self.resource, encrypted=decryption is not None)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, on_event: Tell = log_event) -> Guard:
@@ -139,7 +141,7 @@ class Guard(Frameworks):
             TokenRefused: why not; nothing else, whatever `token` is.
         """
         try:
-            compact = _as_bytes(token)
+            compact = _as_bytes(token, self._decryption)
             digest = sha256(compact).digest()
             issuer = self._only or self._issuers.find(compact, digest)
             try:
@@ -157,7 +159,7 @@ class Guard(Frameworks):
     async def averify(self, token: str | bytes) -> Principal:
         """Like `verify`, without ever blocking the event loop."""
         try:
-            compact = _as_bytes(token)
+            compact = _as_bytes(token, self._decryption)
             digest = sha256(compact).digest()
             issuer = self._only or self._issuers.find(compact, digest)
             try:
@@ -232,8 +234,10 @@ class Guard(Frameworks):
         )
         return answer(refusal, self._resource_metadata)
 
-    def document(self) -> Answer:
-        """Return the HTTP answer with that document, for the paths in `document_paths`."""
+    def document(self, path: str = well_known.PROTECTED_RESOURCE) -> Answer:
+        """Return the HTTP answer with the document at one of `document_paths`: the metadata, or the keys to encrypt tokens to."""
+        if path == well_known.JWKS and self._decryption is not None:
+            return document_answer(self._decryption.public_jwks())
         return document_answer(self.metadata())
 
     def metadata(
@@ -241,10 +245,12 @@ class Guard(Frameworks):
     ) -> dict[str, object]:
         """Return this API's own metadata document (RFC 9728); by default with every scope that was ever asked for through this guard."""
         scopes = self.asked_scopes if scopes is None else scopes
-        return protected_resource_metadata(self.resource, self._issuers, scopes, name=name, documentation=documentation)
+        document = protected_resource_metadata(self.resource, self._issuers, scopes, name=name, documentation=documentation)
+        keys_address = None if self._decryption is None else encryption_keys_address(self.resource)
+        return document if keys_address is None else {**document, "jwks_uri": keys_address}
 
 
-def _as_bytes(token: str | bytes) -> bytes:
+def _as_bytes(token: str | bytes, decryption: DecryptionKeys | None = None) -> bytes:
     if isinstance(token, str):
         try:
             compact = token.encode("ascii")
@@ -254,6 +260,8 @@ def _as_bytes(token: str | bytes) -> bytes:
         compact = token
     else:
         raise NoToken("neither str nor bytes")
+    if decryption is not None and is_encrypted(compact):
+        return decryption.open(compact)
     if len(compact) > jose.MAX_COMPACT_BYTES:
         # Before the digest: a refusal must cost less than the request.
         raise TokenTooLarge(f"{len(compact)} bytes, expected at most {jose.MAX_COMPACT_BYTES}")

@@ -13,6 +13,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from resource_server.cookies import CookieTransport
+from resource_server.decryption import DecryptionKeys
+from resource_server.digest_file import StateUnusable
 from resource_server.events import log_event
 from resource_server.guard import Guard
 from resource_server.jwks.cache import HEALTHY_FACTOR
@@ -91,6 +93,12 @@ TABLE: Final = (
         default_text="none",
     ),
     Setting(
+        "ENCRYPTED_TOKENS",
+        boolean,
+        False,
+        "take encrypted tokens too, and publish a key for them; needs STATE_DIR and the extra `jwe`",
+    ),
+    Setting(
         "SILENT_FEED",
         choice("open", "closed"),
         "open",
@@ -124,6 +132,7 @@ class Settings:
     jwks_refresh: float
     max_stale: float
     state_dir: Path | None
+    encrypted_tokens: bool
     silent_feed: SilentFeed
     require_snapshot: bool
     drain_seconds: float
@@ -144,9 +153,19 @@ class Settings:
             on_event=on_event,
             insecure_http=self.insecure_http,
             cookie_origins=self.cookie_origins,
+            decryption=self._decryption(),
             silent_feed=self.silent_feed,
             require_snapshot=self.require_snapshot,
         )
+
+    def _decryption(self) -> DecryptionKeys | None:
+        if not self.encrypted_tokens or self.state_dir is None:
+            return None
+        try:
+            return DecryptionKeys(self.state_dir, self.audience)
+        except (ImportError, StateUnusable, OSError) as error:
+            why = "the extra jwe (joserfc) is not installed" if isinstance(error, ImportError) else str(error)
+            raise SettingsError([f"{PREFIX}ENCRYPTED_TOKENS: {why}"]) from error
 
 
 def load_settings(environ: Mapping[str, str] | None = None, *, overrides: Mapping[str, str] | None = None) -> Settings:
@@ -231,6 +250,8 @@ def _find_faults(values: Mapping[str, Any]) -> list[str]:
                 check_url(values[name], insecure_http=values["INSECURE_HTTP"])
             except ValueError as error:
                 faults.append(f"{PREFIX}{name}: {error}; on a private network set {PREFIX}INSECURE_HTTP=true")
+    if values["ENCRYPTED_TOKENS"] and values["STATE_DIR"] is None:
+        faults.append(f"{PREFIX}ENCRYPTED_TOKENS needs {PREFIX}STATE_DIR: the key has to outlive a restart")
     healthy_for = HEALTHY_FACTOR * values["JWKS_REFRESH"]
     if values["MAX_STALE"] < healthy_for:
         faults.append(

@@ -70,6 +70,7 @@ RESOURCE: Final = {
     "access_token_lifetime": Member(whole),
     "signing_alg": Member(text),
     "claims": Member(words, ()),
+    "encryption_jwks_uri": Member(text),
     "scopes": Member(lambda value: value, []),  # tables of their own, read by SCOPE
 }
 SCOPE: Final = {

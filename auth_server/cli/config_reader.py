@@ -130,6 +130,7 @@ def _resource(row: dict[str, Any], place: str, faults: list[str], algorithms: Co
         access_token_lifetime=row["access_token_lifetime"],
         signing_alg=row["signing_alg"],
         claims=frozenset(row["claims"]),
+        encryption_jwks_uri=row["encryption_jwks_uri"],
     )
     _add(faults, place, resource_faults(resource, algorithms) if resource.identifier else [])
     return resource

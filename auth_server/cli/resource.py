@@ -34,6 +34,11 @@ def _create_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-first-party", action="store_true", help="not for people who sign in at POST /api/login")
     parser.add_argument("--access-token-lifetime", type=int, metavar="SECONDS", help="shorter than the server's own")
     add_signing_alg(parser, "the client's, else the server's")
+    parser.add_argument(
+        "--encryption-jwks-uri",
+        metavar="URL",
+        help="encrypt its tokens to the key that it publishes here (default: signed alone)",
+    )
     add_if_missing(parser)
 
 
@@ -47,6 +52,7 @@ async def _create(services: Services, given: argparse.Namespace) -> Answer:
         access_token_lifetime=given.access_token_lifetime,
         signing_alg=given.signing_alg,
         claims=frozenset(given.claim),
+        encryption_jwks_uri=given.encryption_jwks_uri,
     )
     if await services.resources.create(resource):
         notes = await notes_on_algorithm(services, resource.signing_alg)
@@ -91,6 +97,7 @@ async def _show(services: Services, given: argparse.Namespace) -> Answer:
             ("first-party", "yes" if resource.first_party else "no"),
             ("token lifetime", lifetime),
             ("signing algorithm", resource.signing_alg or "the client's, else the server's"),
+            ("encrypted to", resource.encryption_jwks_uri or "nobody: signed alone"),
             ("permissions told", " ".join(sorted(resource.visible_permissions)) or "none"),
         ]
     )
@@ -129,6 +136,7 @@ def _described(resource: Resource) -> dict[str, object]:
         "access_token_lifetime": resource.access_token_lifetime,
         "signing_alg": resource.signing_alg,
         "claims": sorted(resource.claims),
+        "encryption_jwks_uri": resource.encryption_jwks_uri,
     }
 
 

@@ -24,7 +24,8 @@ class Resource:
 
     `permissions` are those it understands beyond the ones its scopes name. `access_token_lifetime` (seconds) may only shorten the
     server's own. `signing_alg` is the only algorithm its tokens are ever signed with; None leaves it to the client, then to the
-    server. `claims` names what its tokens tell of the person beyond the registered claims.
+    server. `claims` names what its tokens tell of the person beyond the registered claims. `encryption_jwks_uri` is where the resource
+    publishes the key that its tokens are encrypted to; None leaves them signed alone.
     """
 
     identifier: str
@@ -35,6 +36,7 @@ class Resource:
     access_token_lifetime: int | None = None
     signing_alg: str | None = None
     claims: frozenset[str] = frozenset()
+    encryption_jwks_uri: str | None = None
 
     @property
     def visible_permissions(self) -> frozenset[str]:

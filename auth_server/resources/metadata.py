@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+from auth_server.keys.encryption import encryption_keys_fault
 from auth_server.protocol.resource import Resource
 from auth_server.protocol.scope import UNOWNED
 from auth_server.protocol.signing import signing_alg_fault
@@ -41,4 +42,6 @@ def faults(resource: Resource, algorithms: Collection[str] = jose.ALGORITHMS) ->
     if (fault := signing_alg_fault(resource.signing_alg, algorithms)) is not None:
         found.append(fault)
     found += [f"claim {name} {wrong}" for name in sorted(resource.claims) if (wrong := declaration_fault(name))]
+    if resource.encryption_jwks_uri is not None and (fault := encryption_keys_fault(resource.encryption_jwks_uri)) is not None:
+        found.append(f"encryption_jwks_uri {fault}")
     return found

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from auth_server.accounts.passwords import Argon2Cost
 from auth_server.clients.service import Clients
 from auth_server.health import Health
+from auth_server.keys.encryption import ResourceEncryption
 from auth_server.keys.lifecycle import RotationPolicy
 from auth_server.outbound.fetch import Network
 from auth_server.protocol.refresh import RefreshPolicy
@@ -54,6 +55,7 @@ def build_services(
         signer=keyring,
         families=families,
         standing=standing,
+        encryption=ResourceEncryption(),
         issuer=settings.issuer,
         lifetime=int(settings.key_policy.access_token_lifetime),
     )

@@ -20,6 +20,7 @@ RESOURCE: Final = Table(
     Column("access_token_lifetime", Integer),
     Column("signing_alg", Text),
     Column("claims", Words),
+    Column("encryption_jwks_uri", Text),
     Column("created_at", Milliseconds, nullable=False),
 )
 
@@ -57,6 +58,7 @@ class Resources:
             access_token_lifetime=resource.access_token_lifetime,
             signing_alg=resource.signing_alg,
             claims=tuple(sorted(resource.claims)),
+            encryption_jwks_uri=resource.encryption_jwks_uri,
             created_at=now_ms(),
         )
         if self._connection.execute(statement.on_conflict_do_nothing().returning(RESOURCE.c.identifier)).first() is None:
@@ -89,4 +91,5 @@ def _resource(row: Row[Any], scopes: list[Row[Any]]) -> Resource:
         access_token_lifetime=row.access_token_lifetime,
         signing_alg=row.signing_alg,
         claims=frozenset(row.claims or ()),
+        encryption_jwks_uri=row.encryption_jwks_uri,
     )

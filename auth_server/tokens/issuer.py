@@ -49,6 +49,17 @@ class Signer(Protocol):
         """
 
 
+class Encryption(Protocol):
+    """What encrypts a signed token to its resource."""
+
+    async def encrypt(self, signed: str, jwks_uri: str) -> str:
+        """Return the nested token (RFC 7519 section 11.2).
+
+        Raises:
+            KeyUnavailable: the resource's key is not known.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
     """A token response (RFC 6749 section 5.1)."""
@@ -79,10 +90,19 @@ class TokenIssuer:
     """Turns authorizations into answers."""
 
     def __init__(
-        self, *, store: Store, signer: Signer, families: Families, standing: Standing, issuer: str, lifetime: int
+        self,
+        *,
+        store: Store,
+        signer: Signer,
+        families: Families,
+        standing: Standing,
+        encryption: Encryption,
+        issuer: str,
+        lifetime: int,
     ) -> None:
         self._store = store
         self._standing = standing
+        self._encryption = encryption
         self._signer = signer
         self._families = families
         self._issuer = issuer
@@ -192,6 +212,8 @@ class TokenIssuer:
         # The resource's word counts first: its servers refuse every other algorithm.
         alg = authorization.resource.signing_alg or authorization.client.signing_alg
         access_token = await self._signer.sign(claims, jose.ACCESS_TOKEN_TYPE, alg)
+        if (keys_at := authorization.resource.encryption_jwks_uri) is not None:
+            access_token = await self._encryption.encrypt(access_token, keys_at)
         answer = TokenAnswer(access_token, lifetime, authorization.scope)
         return answer if authorization.identity is None else replace(answer, id_token=await self._id_token(authorization, answer))
 

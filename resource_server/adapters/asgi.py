@@ -57,7 +57,7 @@ class GuardMiddleware:
                 await self._app(scope, receive, send)
                 return
             if kind == "http" and scope["method"] in {"GET", "HEAD"}:
-                await reply(send, self._guard.document())
+                await reply(send, self._guard.document(scope["path"]))
                 return
         started = False
 

@@ -112,7 +112,7 @@ class GuardMiddleware:
 
     def _without_token(self, request: HttpRequest) -> HttpResponse | None:
         if request.path_info not in self._public and wsgi.is_document(self._guard, request.path_info, request.method or ""):
-            return _response(self._guard.document())
+            return _response(self._guard.document(request.path_info))
         return None
 
     def _is_guarded(self, request: HttpRequest) -> bool:

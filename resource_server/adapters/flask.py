@@ -28,7 +28,7 @@ def install(app: Flask, guard: Guard, public: Collection[str]) -> None:
         if request.path in open_paths:
             return None
         if wsgi.is_document(guard, request.path, request.method):
-            return _response(guard.document())
+            return _response(guard.document(request.path))
         wsgi.authenticate(request.environ, guard)
         return None
 

@@ -41,16 +41,15 @@ def install(config: AppConfig, guard: Guard) -> AppConfig:
         request.scope[asgi.REASON_KEY], request.scope[asgi.HINT_KEY] = refusal.reason, refusal.hint
         return _response(guard.answer(refusal))
 
-    async def document() -> Any:
-        return _response(guard.document())
+    def serving(path: str) -> Any:
+        async def document() -> Any:
+            return _response(guard.document(path))
 
-    document.__annotations__["return"] = _response_type()
+        document.__annotations__["return"] = _response_type()
+        return route(path, http_method=["GET", "HEAD"], include_in_schema=False, opt={asgi.GUARD_KEY: guard})(document)
+
     config.exception_handlers = {**config.exception_handlers, TokenRefused: refused}
-    config.route_handlers.append(
-        route(sorted(guard.document_paths), http_method=["GET", "HEAD"], include_in_schema=False, opt={asgi.GUARD_KEY: guard})(
-            document
-        )
-    )
+    config.route_handlers += [serving(path) for path in sorted(guard.document_paths)]
     return config
 
 

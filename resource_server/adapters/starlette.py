@@ -42,8 +42,8 @@ def install(app: Starlette, guard: Guard) -> None:
             return None
         return response(connection, refusal, guard)
 
-    async def document(_request: Any) -> Response:
-        answer = guard.document()
+    async def document(request: Any) -> Response:
+        answer = guard.document(request.scope["path"])
         return Response(answer.body, answer.status, dict(answer.headers))
 
     app.add_exception_handler(TokenRefused, refused)

@@ -49,7 +49,7 @@ class GuardMiddleware:
         if path in self._public:
             return self._app(environ, start_response)
         if is_document(self._guard, path, environ["REQUEST_METHOD"]):
-            return _reply(environ, start_response, self._guard.document())
+            return _reply(environ, start_response, self._guard.document(path))
         try:
             who = authenticate(environ, self._guard)
             if self._requirement is not None:

@@ -86,7 +86,7 @@ def _token_types(policy: Policy) -> str:
 ROWS: Final = (
     Row(
         "form",
-        frozenset({"no_token", "invalid_request", "malformed_token", "token_too_large", "forbidden_header"}),
+        frozenset({"no_token", "invalid_request", "malformed_token", "token_too_large", "forbidden_header", "undecryptable"}),
         None,
         _quiet,
         _some(f"three parts of canonical base64url, at most {jose.MAX_COMPACT_BYTES} bytes, a header that brings no key"),

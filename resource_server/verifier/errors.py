@@ -90,6 +90,13 @@ class TokenTooLarge(MalformedToken):
     description = "The access token is too large."
 
 
+class Undecryptable(TokenRefused):
+    """An encrypted token that is for another key than ours, or was changed."""
+
+    reason = "undecryptable"
+    description = "The access token cannot be decrypted."
+
+
 class AlgorithmNotAllowed(TokenRefused):
     """`alg` is not in the allow-list, or is not the algorithm of the key that `kid` names (RFC 8725 section 3.1)."""
 

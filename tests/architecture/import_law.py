@@ -78,6 +78,8 @@ DOORS: Final[dict[str, tuple[str, ...]]] = {
     "markupsafe": ("auth_server/web/templating.py",),
     # The plugin for the tests of APIs; nothing else of the kit imports it.
     "pytest": ("resource_server/testing/plugin.py",),
+    # The extra `jwe`: PyJWT has no encryption.
+    "joserfc": ("resource_server/decryption.py", "auth_server/keys/encryption.py"),
     "argon2": ("auth_server/accounts/passwords.py",),
     "zxcvbn": ("auth_server/accounts/passwords.py",),
 }
@@ -143,6 +145,8 @@ LAZY_IMPORTERS: Final = (
     "auth_server/web/templating.py",
     "resource_server/cli/",
     "resource_server/guard.py",
+    "resource_server/decryption.py",
+    "auth_server/keys/encryption.py",
     "resource_server/frameworks.py",
     "resource_server/current.py",
     "resource_server/adapters/",

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from auth_server.keys.burning import Burning
+from auth_server.keys.encryption import ResourceEncryption
 from auth_server.keys.keyring import Keyring
 from auth_server.keys.rotation import Rotation
 from auth_server.protocol.authorization import StartFamily
@@ -69,6 +70,7 @@ class Process:
             signer=self.keyring,
             families=families,
             standing=Standing(self.store, Freshness(self.store)),
+            encryption=ResourceEncryption(),
             issuer=ISSUER,
             lifetime=600,
         )

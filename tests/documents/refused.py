@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from joserfc import jwe
+from joserfc.jwk import ECKey
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from resource_server import Guard
+from resource_server.decryption import DecryptionKeys
+from resource_server.verifier.errors import Undecryptable
 from tests.resource_server.feeds import a_feed, until
 from tests.resource_server.support import (
     AUDIENCE,
@@ -84,6 +89,26 @@ def ended(app: Any, issuer: IssuerServer) -> HttpAnswer:
     return answers[-1]
 
 
+def for_another_api(app: Any, issuer: IssuerServer) -> HttpAnswer:
+    elsewhere = ECKey.generate_key("P-256", {"use": "enc", "kid": "lRb0kzVN5mGbGQyDB1j6A2GRTjqhPyEyRvwtl9kXRQU"}, private=True)
+    header = {"alg": "ECDH-ES", "enc": "A256GCM", "cty": "JWT", "kid": elsewhere.kid}
+    registry = jwe.JWERegistry(algorithms=["ECDH-ES", "A256GCM"])
+    nested = jwe.encrypt_compact(header, a_token(claims(iss=issuer.url)), elsewhere, registry=registry)
+    return call(app, token=nested.encode("ascii"))
+
+
+class _OneKey(DecryptionKeys):
+    """Keys whose name is the same in every run, for a page to show."""
+
+    def open(self, compact: bytes) -> bytes:
+        try:
+            return super().open(compact)
+        except Undecryptable as refusal:
+            (key,) = self.public_jwks()["keys"]  # type: ignore[misc]
+            hint = str(refusal.hint).replace(str(key["kid"]), "m7kDZRtS7wE0PqNMq4KdN3cVpWfVnTzKZ0Tg2D3u5cE")
+            raise Undecryptable(hint) from refusal
+
+
 PRODUCED: Final[dict[str, Produce]] = {
     "no_token": raw(),
     "invalid_request": raw(b"Bearer a", b"Bearer b"),
@@ -92,6 +117,7 @@ PRODUCED: Final[dict[str, Produce]] = {
     "algorithm_not_allowed": with_token(header={"alg": "HS256"}),
     "wrong_type": with_token(header={"typ": "JWT"}),
     "forbidden_header": with_token(header={"jku": "https://evil.example/keys"}),
+    "undecryptable": for_another_api,
     "unknown_key": with_token(header={"kid": "other"}, other_key=True),
     "revoked_key": burned,
     "bad_signature": with_token(other_key=True),
@@ -123,7 +149,16 @@ PRODUCED: Final[dict[str, Produce]] = {
 
 def produce(reason: str) -> Refused:
     """Cause a refusal for this reason; what is different each time (the issuer's port) is replaced by an example."""
-    with an_issuer() as issuer, a_guard(issuer, on_event=Events(), cookie_origins=["https://shop.example.com"]) as guard:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        an_issuer() as issuer,
+        a_guard(
+            issuer,
+            on_event=Events(),
+            cookie_origins=["https://shop.example.com"],
+            decryption=_OneKey(folder, AUDIENCE) if reason == "undecryptable" else None,
+        ) as guard,
+    ):
         events = Events()
         guard._tell = events  # type: ignore[misc]
         answer = PRODUCED[reason](_app(guard), issuer)

@@ -35,6 +35,7 @@ def test_nothing_set_is_a_service_on_loopback() -> None:
         jwks_refresh=240.0,
         max_stale=86_400.0,
         state_dir=None,
+        encrypted_tokens=False,
         silent_feed="open",
         require_snapshot=False,
         drain_seconds=0.0,

@@ -38,6 +38,7 @@ REASONS = {
     "revoked": 401,
     "revoked_key": 401,
     "token_too_large": 401,
+    "undecryptable": 401,
     "unknown_key": 401,
     "wrong_audience": 401,
     "wrong_issuer": 401,
