@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from auth_server.accounts.passwords import Argon2Cost
-from auth_server.clients.service import Clients
 from auth_server.health import Health
 from auth_server.keys.encryption import ResourceEncryption
+from auth_server.keys.keyring import Keyring
 from auth_server.keys.lifecycle import RotationPolicy
 from auth_server.outbound.fetch import Network
 from auth_server.protocol.refresh import RefreshPolicy
 from auth_server.rate_limits.guesses import GuessPolicy
-from auth_server.resources.service import Resources
 from auth_server.services.browsers import build_browser_flow
 from auth_server.services.ground import Ground, lay_ground
 from auth_server.services.keys import build_keyring, with_keys
@@ -50,17 +49,6 @@ def build_services(
     mac_keys = MacKeys()
     families = _families(ground, mac_keys)
     standing = Standing(ground.store, ground.freshness)
-    issuer = TokenIssuer(
-        store=ground.store,
-        signer=keyring,
-        families=families,
-        standing=standing,
-        encryption=ResourceEncryption(),
-        issuer=settings.issuer,
-        lifetime=int(settings.key_policy.access_token_lifetime),
-    )
-    clients = Clients(ground.store, ground.freshness, ground.feed, settings.signing_algorithms)
-    resources = Resources(ground.store, ground.freshness, settings.signing_algorithms)
     return with_keys(with_people(ground, argon2, guesses, clients, resources), ground, policy)(
         settings=settings,
         store=ground.store,
@@ -70,7 +58,7 @@ def build_services(
         mac_keys=mac_keys,
         families=families,
         refresh_policy=_refresh_policy(settings),
-        token_issuer=issuer,
+        token_issuer=_token_issuer(ground, keyring, families, standing),
         browser_flow=build_browser_flow(ground, keyring),
         standing=standing,
         clients=clients,
@@ -89,6 +77,19 @@ def _families(ground: Ground, mac_keys: MacKeys) -> Families:
     settings = ground.settings
     idle = settings.session_idle_lifetime
     return Families(mac_keys=mac_keys, policy=_refresh_policy(settings), feed=ground.feed, session_idle_lifetime=idle)
+
+
+def _token_issuer(ground: Ground, keyring: Keyring, families: Families, standing: Standing) -> TokenIssuer:
+    settings = ground.settings
+    return TokenIssuer(
+        store=ground.store,
+        signer=keyring,
+        families=families,
+        standing=standing,
+        encryption=ResourceEncryption(),
+        issuer=settings.issuer,
+        lifetime=int(settings.key_policy.access_token_lifetime),
+    )
 
 
 def _metrics(store: Store) -> Metrics:

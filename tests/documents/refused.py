@@ -104,7 +104,8 @@ class _OneKey(DecryptionKeys):
         try:
             return super().open(compact)
         except Undecryptable as refusal:
-            (key,) = self.public_jwks()["keys"]  # type: ignore[misc]
+            keys: Any = self.public_jwks()["keys"]
+            (key,) = keys
             hint = str(refusal.hint).replace(str(key["kid"]), "m7kDZRtS7wE0PqNMq4KdN3cVpWfVnTzKZ0Tg2D3u5cE")
             raise Undecryptable(hint) from refusal
 
