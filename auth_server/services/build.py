@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from auth_server.accounts.passwords import Argon2Cost
+from auth_server.clients.service import Clients
 from auth_server.health import Health
 from auth_server.keys.encryption import ResourceEncryption
 from auth_server.keys.keyring import Keyring
@@ -12,6 +13,7 @@ from auth_server.keys.lifecycle import RotationPolicy
 from auth_server.outbound.fetch import Network
 from auth_server.protocol.refresh import RefreshPolicy
 from auth_server.rate_limits.guesses import GuessPolicy
+from auth_server.resources.service import Resources
 from auth_server.services.browsers import build_browser_flow
 from auth_server.services.ground import Ground, lay_ground
 from auth_server.services.keys import build_keyring, with_keys
@@ -49,6 +51,8 @@ def build_services(
     mac_keys = MacKeys()
     families = _families(ground, mac_keys)
     standing = Standing(ground.store, ground.freshness)
+    clients = Clients(ground.store, ground.freshness, ground.feed, settings.signing_algorithms)
+    resources = Resources(ground.store, ground.freshness, settings.signing_algorithms)
     return with_keys(with_people(ground, argon2, guesses, clients, resources), ground, policy)(
         settings=settings,
         store=ground.store,
