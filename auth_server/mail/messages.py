@@ -56,6 +56,7 @@ class Speller:
         # The same for every try to deliver it, so that a reader who gets it twice shows it once.
         spelt["Message-ID"] = f"<{message.id}@{self.sender.address.rpartition('@')[2]}>"
         spelt["Auto-Submitted"] = "auto-generated"
-        spelt["Content-Language"] = message.language
         spelt.set_content(message.body)
+        # Behind the content, which brings headers of its own in the place of all others about it.
+        spelt["Content-Language"] = message.language
         return spelt
