@@ -59,6 +59,7 @@ class Guard(Frameworks):
         insecure_http: allow plain http to hosts that are not loopback. Only for a network that nobody else is on.
         decryption: opens encrypted tokens; its public key is served at `/.well-known/jwks.json` and named in the metadata.
         cookie_origins: take the access token from a cookie too, and let pages of these origins alone change something with it.
+        follow_feed: follow the revocation feed of issuers that have one.
         silent_feed: what becomes of a token while nothing is heard of the issuer's revocation feed: `open` accepts it until it expires,
             `closed` answers 503. A route may ask for `closed` by itself (`requires`).
         require_snapshot: answer 503 until the whole of the feed was read once.
@@ -86,6 +87,7 @@ class Guard(Frameworks):
         insecure_http: bool = False,
         cookie_origins: Collection[str] = (),
         decryption: DecryptionKeys | None = None,
+        follow_feed: bool = True,
         silent_feed: SilentFeed = "open",
         require_snapshot: bool = False,
         clock: Callable[[], float] = time.time,
@@ -105,6 +107,7 @@ class Guard(Frameworks):
             cached_tokens=cached_tokens // len(named),  # so that none can push out another's
             on_event=on_event,
             insecure_http=insecure_http,
+            follow_feed=follow_feed,
             silent_feed=silent_feed,
             require_snapshot=require_snapshot,
             clock=clock,

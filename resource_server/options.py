@@ -44,6 +44,7 @@ class Options:
     cached_tokens: int
     on_event: Tell
     insecure_http: bool
+    follow_feed: bool
     silent_feed: SilentFeed
     require_snapshot: bool
     clock: Callable[[], float]
@@ -69,6 +70,7 @@ class Options:
             OwnTiming(HEALTHY_FACTOR * self.jwks_refresh, policy.leeway, self.max_stale, policy.max_lifetime),
             cached_tokens=self.cached_tokens,
             revocations=self._revocations(policy, keys),
+            follow_feed=self.follow_feed,
             clock=self.clock,
             monotonic=self.monotonic,
         )

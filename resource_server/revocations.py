@@ -82,6 +82,7 @@ class Revocations:
         self._address: FeedAddress | None = None
         self._was_told = False
         self._cursor: int | None = None
+        self._key_epoch = -1
         self._is_whole = False
         self._heard_at = float("-inf")
         self._forgot_at = float("-inf")
@@ -199,6 +200,7 @@ class Revocations:
 
     def _run(self) -> None:
         self.start()
+        unwaited = 0
         while not self._closed.is_set():
             address = self._address
             if address is None:
@@ -208,13 +210,14 @@ class Revocations:
             began = self._monotonic()
             try:
                 page = self._ask(address, waits=waits)
-                self._take(page)
+                is_news = self._take(page)
             except (FetchFailed, BadPage, TooManyRevocations) as failure:
                 pause = self._failed(failure)
             else:
-                quick = self._monotonic() - began < _UNWAITED_SECONDS
-                is_news = page.entries or page.is_snapshot or page.has_more
-                pause = random.uniform(*_POLL_SECONDS) if waits and quick and not is_news else 0.0  # noqa: S311 - spreads load
+                quick = waits and not is_news and self._monotonic() - began < _UNWAITED_SECONDS
+                # Once may be chance; twice in a row means that it is not let wait.
+                unwaited = unwaited + 1 if quick else 0
+                pause = random.uniform(*_POLL_SECONDS) if unwaited > 1 else 0.0  # noqa: S311 - spreads load
             self._note_silence()
             if pause:
                 self._closed.wait(pause)
@@ -247,12 +250,17 @@ class Revocations:
         if self._cursor is not None:
             asked.append(f"after={self._cursor}")
         if waits:
-            epoch = self._keys.view.key_set.epoch
-            asked += [f"wait={LONGEST_WAIT}", *([] if epoch is None else [f"key_epoch={epoch}"])]
+            asked += [f"wait={LONGEST_WAIT}", f"key_epoch={self._key_epoch}"]
         joint = "&" if "?" in address.url else "?"
         return address.url + (joint + "&".join(asked) if asked else "")
 
-    def _take(self, page: Page) -> None:
+    def _take(self, page: Page) -> bool:
+        """Take a page, and return whether it brought anything.
+
+        Raises:
+            BadPage: it does not follow on what is here.
+            TooManyRevocations: there is no room for it.
+        """
         if not page.is_snapshot and page.first != (self._cursor or 0) + 1:
             expected, self._cursor = (self._cursor or 0) + 1, None
             raise BadPage(f"a gap: entries from {page.first} on, expected {expected}")
@@ -271,6 +279,8 @@ class Revocations:
         self.must_check = self.revoked.any or self._is_strict
         if moved and not page.has_more:
             self._save()
+        told, self._key_epoch = self._key_epoch, page.key_epoch
+        return moved or page.is_snapshot or told != page.key_epoch
 
     def _failed(self, failure: Exception) -> float:
         self.last_failure = str(failure)

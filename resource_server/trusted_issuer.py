@@ -30,6 +30,7 @@ class TrustedIssuer:
     Args:
         cached_tokens: how many verified tokens are remembered; 0 for none.
         revocations: what this issuer has revoked.
+        follow_feed: whether to ask it.
         clock: seconds since the epoch.
         monotonic: the clock on which the age of keys is counted.
     """
@@ -42,13 +43,14 @@ class TrustedIssuer:
         *,
         cached_tokens: int,
         revocations: Revocations,
+        follow_feed: bool = True,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
         self.policy: Final = policy
         self.keys: Final = keys
         self.revocations: Final = revocations
-        keys.on_feed = revocations.follow
+        keys.on_feed = revocations.follow if follow_feed else lambda _: revocations.follow(None)
         self._timing = timing
         self._verified = VerifiedTokens(cached_tokens, policy.leeway)
         self._clock, self._monotonic = clock, monotonic

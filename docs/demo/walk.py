@@ -34,6 +34,8 @@ TIMINGS: Final = {
     "AUTH_SERVER_REFRESH_RETRY_GRACE": "2",
 }
 API_TIMINGS: Final = {"RESOURCE_SERVER_JWKS_REFRESH": "1", "RESOURCE_SERVER_LEEWAY": "1"}
+# What `auth-server token revoke` and its like promise for connected APIs.
+_PROMISED: Final = 15.0
 
 
 @dataclass(slots=True)
@@ -149,6 +151,23 @@ def refresh(stage: Stage) -> None:
     story.expect(stage.refresh(successor), 400, "the whole family is over, its newest token too", error="invalid_grant")
 
 
+def revoke(stage: Stage) -> None:
+    """A token that is verified offline dies before its time; nobody asks the issuer while a request waits."""
+    story = stage.story
+    story.chapter("Revocation: the API follows a signed feed of what is dead")
+    token, other = (stage.login("alice").body["access_token"] for _ in range(2))
+    story.expect(call("GET", f"{stage.api}/me", token=token), 200, "a good token")
+    form = {"token": token, "client_id": "first-party"}
+    story.expect(call("POST", f"{stage.issuer}/revoke", form=form), 200, "its client gives it back (RFC 7009)")
+    revoked_at = time.monotonic()
+    while (answer := call("GET", f"{stage.api}/me", token=token)).status == 200 and time.monotonic() < revoked_at + _PROMISED:
+        time.sleep(0.005)
+    after = f"{(time.monotonic() - revoked_at) * 1000:.0f} ms later the API refuses it"
+    story.expect(answer, 401, after, error="invalid_token")
+    story.must(answer.body["reason"] == "revoked", "because it was revoked, and for no other reason")
+    story.expect(call("GET", f"{stage.api}/me", token=other), 200, "alice's other token still works")
+
+
 def rotate_keys(stage: Stage) -> None:
     """Keys rotate while the API is called without pause."""
     story = stage.story
@@ -210,7 +229,7 @@ def expire(stage: Stage) -> None:
     stage.story.expect(answer, 401, "the first token, after its lifetime", error="invalid_token")
 
 
-CHAPTERS: Final = (sign_up, sign_in, call_the_api, refuse_forgeries, refresh, rotate_keys, survive_an_outage, expire)
+CHAPTERS: Final = (sign_up, sign_in, call_the_api, refuse_forgeries, refresh, revoke, rotate_keys, survive_an_outage, expire)
 
 
 def main() -> int:

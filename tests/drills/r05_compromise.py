@@ -1,5 +1,6 @@
-"""R5: keys are burned under load. When was a token under a burned key last accepted, by a resource server that polls and by one that
-cannot reach any issuer any more, and is every token under the key that was promoted accepted?
+"""R5: keys are burned under load. When was a token under a burned key last accepted, by a resource server that polls, by one that follows
+the revocation feed and hardly ever polls, and by one that cannot reach any issuer any more, and is every token under the key that was
+promoted accepted?
 
 H is 20 s here, W_pub + M 4.5 s. A set may be W_pub old when it is fetched, so whoever is cut off right after may use it for W_pub + H.
 """
@@ -11,7 +12,7 @@ from collections import Counter
 from typing import Any
 
 from tests.drills.minting import Minter
-from tests.drills.site import BY_POLLING, Site, a_site
+from tests.drills.site import BY_POLLING, REFRESH, Site, a_site
 from tests.drills.tally import Tally
 from tests.drills.verifiers import Verifiers, add_up
 
@@ -21,13 +22,25 @@ BY_ANYONE = 2 + MAX_STALE
 # The third issuer serves the third resource server alone, and goes away just before the last burn.
 _POLLING = (0, 1)
 _CUT_OFF = 2
+# The fourth asks for keys once in ten minutes, so only the feed can tell it.
+_ON_THE_FEED = 3
+BY_THE_FEED = 15.0
+
+
+_BOUNDS = {_CUT_OFF: ("cut off", BY_ANYONE), _ON_THE_FEED: ("by the feed", BY_THE_FEED)}
 
 
 def run(*, full: bool) -> Tally:
     """Carry the drill out."""
     tally = Tally("R5")
     with a_site(3) as site:
-        verifiers = Verifiers(site, [0, 1, 2], max_stale=MAX_STALE)
+        verifiers = Verifiers(
+            site,
+            [0, 1, 2, 0],
+            max_stale=[MAX_STALE] * 3 + [86_400],
+            refresh=[REFRESH] * 3 + [600],
+            follow_feed=[False] * 3 + [True],
+        )
         minter = Minter(site, verifiers.journal, issuers=2)
         try:
             minter.start()
@@ -69,7 +82,7 @@ def _judge(tally: Tally, burned: dict[str, float], results: list[dict[str, Any]]
     add_up(tally, results)
     late: Counter[str] = Counter()
     for number, result in enumerate(results):
-        kind, bound = ("cut off", BY_ANYONE) if number == _CUT_OFF else ("by polling", BY_POLLING)
+        kind, bound = _BOUNDS.get(number, ("by polling", BY_POLLING))
         after = max((at - burned[kid] for kid, at in result["last_accepted"].items() if kid in burned), default=0.0)
         tally.wrongly_accepted += after > bound
         late[kind] = max(late[kind], round(after * 1000))

@@ -57,6 +57,7 @@ class Site:
     secret: str
     urls: list[str]
     servers: list[Server]
+    client_id: str = _CLIENT
 
     def operate(self, *arguments: str, environment: dict[str, str] | None = None) -> dict[str, Any]:
         """Run an operator's command; its JSON answer."""

@@ -44,6 +44,7 @@ class Verifying:
             jwks_refresh=settings["refresh"],
             max_stale=settings.get("max_stale", 86_400),
             leeway=LEEWAY,
+            follow_feed=settings.get("follow_feed", False),
             # Every verification is a real one.
             cached_tokens=0,
             clock=lambda: time.time() + offset,
