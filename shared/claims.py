@@ -59,3 +59,4 @@ class AccessTokenClaims(_Always, total=False):
     roles: list[str]
     groups: list[str]
     entitlements: list[str]
+    act: dict[str, object]

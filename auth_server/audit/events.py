@@ -61,7 +61,6 @@ class EventName(StrEnum):
     FAMILY_REVOKED = "family.revoked"
     STATE_ROLLBACK_DETECTED = "state_rollback_detected"
     TOKEN_REVOKED = "token.revoked"
-    TOKEN_EXCHANGED = "token.exchanged"
     CLIENT_AUTHENTICATION_SLOWED = "client.authentication_slowed"
     CLIENT_REGISTERED = "client.registered"
     REGISTRATION_TOKEN_CREATED = "registration_token.created"

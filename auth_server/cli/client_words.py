@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from auth_server.cli.client_proofs import described_proofs, proof_details
 from auth_server.cli.client_sign_in import described_sign_in, sign_in_details
 from auth_server.cli.plain_text import fields, stamp, table, timestamp
 from auth_server.cli.signing_words import notes_on_algorithm
-from auth_server.clients.metadata import NOT_SERVED_YET, RegistrationRules
+from auth_server.clients.metadata import RegistrationRules
 from auth_server.endpoints.registry import registration_rules
+from auth_server.grants.token_exchange import TOKEN_EXCHANGE
 from auth_server.protocol.client import Client
 from auth_server.protocol.scope import UNOWNED
 from auth_server.services import Services
 
 
 def registration_rules_of_operators() -> RegistrationRules:
-    """Return what an operator may register: what is served, and the grants that later versions serve."""
-    rules = registration_rules()
-    return replace(rules, grant_types=rules.grant_types | NOT_SERVED_YET)
+    """Return what an operator may register: all that this version knows, switched on or not."""
+    return registration_rules()
 
 
 def described(client: Client) -> dict[str, object]:
@@ -88,8 +87,9 @@ async def notes_on(services: Services, client: Client) -> tuple[str, ...]:
     """Return what an operator may not expect: grants that nothing serves yet, scopes that no resource offers, a missing secret."""
     resources = await services.resources.all()
     offered = UNOWNED.union(*(resource.scopes for resource in resources.values()))
-    unserved = client.grants - registration_rules().grant_types
-    notes = [f"{grant} is not served by this version yet" for grant in sorted(unserved)]
+    notes = []
+    if TOKEN_EXCHANGE in client.grants and not services.settings.token_exchange:
+        notes.append("AUTH_SERVER_TOKEN_EXCHANGE is off: it cannot exchange tokens yet")
     if unknown := sorted(client.scope - offered):
         notes.append(f"no resource offers {', '.join(unknown)} yet")
     if client.default_resource and client.default_resource not in resources:

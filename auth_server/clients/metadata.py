@@ -20,12 +20,7 @@ from shared.settings import is_loopback
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:/-]{0,199}")
 _SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 
-# Grant types that a client may be registered for although this version does not serve them: an operator prepares a registration once.
-NOT_SERVED_YET: Final = frozenset(
-    {
-        "urn:ietf:params:oauth:grant-type:token-exchange",
-    }
-)
+DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +52,8 @@ def faults(client: Client, rules: RegistrationRules, algorithms: Collection[str]
         found.append(f"unknown authentication method {client.auth_method}; known: {', '.join(sorted(auth_methods))}")
     if client.is_public and "client_credentials" in client.grants:
         found.append("a public client cannot use client_credentials: it has nothing to prove itself with")
+    if DEVICE_CODE in client.grants and client.subject_type == "pairwise":
+        found.append("a client with pairwise subjects cannot use the device grant")
     if malformed := sorted(scope for scope in client.scope if not is_scope_token(scope)):
         found.append(f"malformed scope {', '.join(map(repr, malformed))}")
     if (fault := signing_alg_fault(client.signing_alg, algorithms)) is not None:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from auth_server.clients.metadata import redirect_uri_fault
+from auth_server.clients.metadata import DEVICE_CODE, redirect_uri_fault
 from auth_server.clients.proof_metadata import PRIVATE_KEY_JWT, jwks_fault
 from auth_server.outbound.addresses import url_fault
 from auth_server.protocol.client import Client
@@ -20,8 +20,7 @@ from auth_server.protocol.errors import InvalidClientMetadata, InvalidRedirectUr
 from auth_server.protocol.scope import UNOWNED
 from shared import jose, scope
 
-DEVICE: Final = "urn:ietf:params:oauth:grant-type:device_code"
-GRANTS: Final = frozenset({"authorization_code", "refresh_token", DEVICE})
+GRANTS: Final = frozenset({"authorization_code", "refresh_token", DEVICE_CODE})
 SHARED_SECRETS: Final = frozenset({"client_secret_basic", "client_secret_post"})
 METHODS: Final = SHARED_SECRETS | {"none", PRIVATE_KEY_JWT}
 _LINKS: Final = ("logo_uri", "client_uri", "policy_uri", "tos_uri")
@@ -51,11 +50,7 @@ def read_description(
         InvalidRedirectUri: a redirect URI is not one to redirect to, or the code grant has none.
         InvalidClientMetadata: another member is malformed, or not what a client may choose for itself.
     """
-    grants = frozenset(_words(document, "grant_types") or ("authorization_code",))
-    if unknown := sorted(grants - GRANTS):
-        raise InvalidClientMetadata(f"grant_types may hold {', '.join(sorted(GRANTS))} alone", detail=str(unknown[:3]))
-    if not set(_words(document, "response_types") or ()) <= {"code"}:
-        raise InvalidClientMetadata("response_types may hold code alone")
+    grants = _grants(document)
     redirect_uris = _uris(document, "redirect_uris")
     if "authorization_code" in grants and not redirect_uris:
         raise InvalidRedirectUri("redirect_uris is missing")
@@ -109,6 +104,17 @@ def described(client: Client) -> dict[str, object]:
         **{name: getattr(client, name) for name in _LINKS},
     }
     return {name: value for name, value in members.items() if value is not None and value != []}
+
+
+def _grants(document: Mapping[str, Any]) -> frozenset[str]:
+    grants = frozenset(_words(document, "grant_types") or ("authorization_code",))
+    if unknown := sorted(grants - GRANTS):
+        raise InvalidClientMetadata(f"grant_types may hold {', '.join(sorted(GRANTS))} alone", detail=str(unknown[:3]))
+    if not set(_words(document, "response_types") or ()) <= {"code"}:
+        raise InvalidClientMetadata("response_types may hold code alone")
+    if DEVICE_CODE in grants and document.get("subject_type") == "pairwise":
+        raise InvalidClientMetadata("the device grant and pairwise subjects exclude each other")
+    return grants
 
 
 def _keys(document: Mapping[str, Any], method: str) -> tuple[str | None, str | None]:

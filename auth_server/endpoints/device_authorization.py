@@ -8,11 +8,9 @@ from auth_server.client_auth.authenticate import Authenticator
 from auth_server.client_auth.contract import Presented
 from auth_server.devices.service import Devices
 from auth_server.endpoints.contract import Endpoint
-from auth_server.grants.device_code import DeviceCodeGrant
+from auth_server.grants.device_code import DeviceCodeGrant, target_of
 from auth_server.protocol.directory import Directory
 from auth_server.protocol.errors import InvalidScope, UnauthorizedClient
-from auth_server.protocol.resource import choose_audience
-from auth_server.protocol.scope import UNOWNED
 from auth_server.web.door import Cors
 from auth_server.web.request import Request
 from auth_server.web.responses import Response, json_response
@@ -53,8 +51,7 @@ class DeviceAuthorizationEndpoint(Endpoint):
             raise UnauthorizedClient("this client may not use the device grant")
         scope, resource = form.scope(), form.optional("resource")
         self._check_scope(scope, client.scope)
-        owned = None if scope is None else scope - UNOWNED
-        choose_audience(resource, owned, client, (await self._directory()).resources, client.default_resource)
+        target_of(scope, resource, client, await self._directory(), self._issuer)
         user_agent = (request.header(b"user-agent") or b"").decode("latin-1") or None
         begun = await self._devices.begin(client, scope, resource, request.facts, user_agent)
         page = self._issuer + VERIFICATION_PATH

@@ -11,6 +11,7 @@ from auth_server.endpoints.contract import Endpoint
 from auth_server.endpoints.device_authorization import DeviceAuthorizationEndpoint
 from auth_server.endpoints.discovery import AuthorizationServerMetadata, OpenidConfiguration
 from auth_server.endpoints.end_session import EndSessionEndpoint
+from auth_server.endpoints.introspect import IntrospectionEndpoint
 from auth_server.endpoints.jwks import JwksEndpoint
 from auth_server.endpoints.pushed_authorization_request import PushedAuthorizationRequestEndpoint
 from auth_server.endpoints.register import ClientConfigurationEndpoint, RegistrationEndpoint
@@ -26,14 +27,16 @@ from auth_server.interaction.routes import interactions_of, sign_outs_of
 from auth_server.protocol.assertion import Used
 from auth_server.revocation.watch import FeedWatch
 from auth_server.services import Services
+from auth_server.tokens.introspection import Introspection
 
 
 def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
     """Return every endpoint. The most used come first: routes are tried in order."""
     authenticator = _authenticator(services)
     other = services.other_grants
-    shared = Collaborators(services.families, services.refresh_policy, other.assertions, services.settings.issuer)
-    grants = all_grants(shared)
+    verifier = services.browser_flow.verifier
+    shared = Collaborators(services.families, services.refresh_policy, other.assertions, verifier, services.settings.issuer)
+    grants = all_grants(shared, exchange=services.settings.token_exchange)
     settings, directory = services.settings, services.directory
     issuer, key_policy = settings.issuer, settings.key_policy
     members: list[Endpoint] = [
@@ -49,10 +52,11 @@ def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
         RevocationEndpoint(
             authenticator=authenticator,
             families=services.families,
-            verifier=services.browser_flow.verifier,
+            verifier=verifier,
             feed=services.feed,
             store=services.store,
         ),
+        IntrospectionEndpoint(authenticator=authenticator, introspection=_introspection(services)),
         DeviceAuthorizationEndpoint(
             authenticator=authenticator, devices=services.other_grants.devices, directory=directory, issuer=issuer
         ),
@@ -68,6 +72,16 @@ def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
         for document in (AuthorizationServerMetadata, OpenidConfiguration)
     )
     return (*members, *documents)
+
+
+def _introspection(services: Services) -> Introspection:
+    return Introspection(
+        verifier=services.browser_flow.verifier,
+        families=services.families,
+        policy=services.refresh_policy,
+        store=services.store,
+        issuer=services.settings.issuer,
+    )
 
 
 def _authenticator(services: Services) -> Authenticator:

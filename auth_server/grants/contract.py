@@ -15,6 +15,7 @@ from auth_server.protocol.form import Form
 from auth_server.protocol.refresh import RefreshPolicy
 from auth_server.store.transaction import Transaction
 from auth_server.tokens.families import Families
+from auth_server.tokens.local_verifier import LocalVerifier
 from auth_server.web.request_facts import RequestFacts
 
 RequestT = TypeVar("RequestT")
@@ -28,6 +29,7 @@ class Collaborators:
     families: Families
     refresh_policy: RefreshPolicy
     assertions: ClientAssertions
+    verifier: LocalVerifier
     issuer: str = ""
 
 

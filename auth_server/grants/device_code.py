@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, Self
 
+from auth_server.clients.metadata import DEVICE_CODE
 from auth_server.devices.service import digest
-from auth_server.grants.contract import Grant, Outlives
-from auth_server.protocol.authorization import Authorization, SignIn, Spend, SpendKind, StartFamily
+from auth_server.grants.contract import Collaborators, Grant, Outlives
+from auth_server.protocol.authorization import Authorization, Identity, SignIn, Spend, SpendKind, StartFamily
 from auth_server.protocol.client import Client
 from auth_server.protocol.directory import Directory
 from auth_server.protocol.errors import (
@@ -23,8 +25,9 @@ from auth_server.protocol.errors import (
 from auth_server.protocol.form import Form
 from auth_server.protocol.people import permissions_of_roles, visible_to
 from auth_server.protocol.polling import SLOWER_SECONDS, Poll, judge
-from auth_server.protocol.resource import choose_audience
-from auth_server.protocol.scope import UNOWNED, may_go_offline, narrow_scope
+from auth_server.protocol.resource import Resource, choose_audience, issuer_as_resource
+from auth_server.protocol.scope import OPENID, UNOWNED, grant_scope, may_go_offline
+from auth_server.protocol.user_claims import declared_by
 from auth_server.store.device_codes import Approver, Device
 from auth_server.store.transaction import Transaction
 from auth_server.web.request_facts import RequestFacts
@@ -50,12 +53,21 @@ class DeviceFacts:
     session_live: bool
     roles: frozenset[str]
     now_ms: int
+    person: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 class DeviceCodeGrant(Grant[DeviceCodeRequest, DeviceFacts | None]):
     """Decides what a poll hears. The same policy as any other grant: the client's scopes, the person's permissions, both of today."""
 
-    grant_type = "urn:ietf:params:oauth:grant-type:device_code"
+    grant_type = DEVICE_CODE
+
+    def __init__(self, issuer: str) -> None:
+        self._issuer = issuer
+
+    @classmethod
+    def build(cls, collaborators: Collaborators) -> Self:
+        """Make the member of the registry."""
+        return cls(collaborators.issuer)
 
     def parse(self, form: Form) -> DeviceCodeRequest:
         """Read `device_code`, and `scope` and `resource` where a device repeats them."""
@@ -76,6 +88,7 @@ class DeviceCodeGrant(Grant[DeviceCodeRequest, DeviceFacts | None]):
             session_live=tx.sessions.find_live(approver.sid) is not None,
             roles=tx.roles.of(approver.sub),
             now_ms=tx.now_ms(),
+            person=tx.account_claims.known_of(approver.sub) or {},
         )
 
     def decide(
@@ -105,25 +118,42 @@ class DeviceCodeGrant(Grant[DeviceCodeRequest, DeviceFacts | None]):
         self, request: DeviceCodeRequest, facts: DeviceFacts, approver: Approver, client: Client, directory: Directory
     ) -> Authorization:
         device = facts.device
-        approved = None if device.scope is None else device.scope - UNOWNED
-        resource = choose_audience(device.resource, approved, client, directory.resources, client.default_resource)
+        resource = target_of(device.scope, device.resource, client, directory, self._issuer)
         if request.resource not in (None, resource.identifier):
             raise InvalidTarget("the device was approved for another resource")
-        asked = approved if request.scope is None else _narrowed(request.scope, approved)
-        permissions = permissions_of_roles(facts.roles, directory.permissions_of)
+        asked = device.scope if request.scope is None else _narrowed(request.scope, device.scope)
+        scope = grant_scope(asked, client, resource, permissions_of_roles(facts.roles, directory.permissions_of))
+        if asked and not scope:
+            raise InvalidScope("none of it can be granted to this person")
         visible = visible_to(resource, facts.roles, directory.permissions_of)
-        sid = None if may_go_offline(device.scope, client) else approver.sid
+        sid = None if may_go_offline(asked, client) else approver.sid
+        is_openid = OPENID in scope
         return Authorization(
             client=client,
             subject=approver.sub,
             resource=resource,
-            scope=narrow_scope(asked or None, client, resource, permissions),
+            scope=scope,
             sign_in=SignIn(approver.auth_time, approver.acr, approver.amr, sid),
             roles=visible.roles,
             entitlements=visible.permissions,
-            settlement=StartFamily(sid),
+            settlement=StartFamily(sid) if client.may_use("refresh_token") else None,
             spends=(Spend(SpendKind.DEVICE_CODE, device.device_digest),),
+            for_issuer=is_openid and device.resource is None,
+            identity=Identity(sid=approver.sid) if is_openid else None,
+            extra_claims=declared_by(facts.person, resource.claims),
         )
+
+
+def target_of(scope: frozenset[str] | None, resource: str | None, client: Client, directory: Directory, issuer: str) -> Resource:
+    """Return what a device asks for: a resource, or the issuer's own userinfo when it only wants to know who its person is.
+
+    Raises:
+        InvalidTarget: no such resource for this client, or it was left open.
+    """
+    owned = None if scope is None else scope - UNOWNED
+    if resource is None and scope is not None and not owned and OPENID in scope:
+        return issuer_as_resource(issuer)
+    return choose_audience(resource, owned, client, directory.resources, client.default_resource)
 
 
 _WAITING: Final = frozenset({Poll.PENDING, Poll.SLOW_DOWN})
@@ -145,8 +175,7 @@ def refusal_of(verdict: Poll) -> OAuthError:
 
 
 def _narrowed(asked: frozenset[str], approved: frozenset[str] | None) -> frozenset[str]:
-    owned = asked - UNOWNED
-    narrowed = owned if not approved else owned & approved
+    narrowed = asked if approved is None else asked & approved
     if not narrowed:
         raise InvalidScope("none of it was approved")
     return narrowed

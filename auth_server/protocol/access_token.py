@@ -38,6 +38,8 @@ def access_token_claims(
         claims["scope"] = scope.format(authorization.scope)
     if authorization.grant_id:
         claims["grant_id"] = authorization.grant_id
+    if authorization.exchange is not None:
+        claims["act"] = dict(authorization.exchange.actor)
     if authorization.roles:
         claims["roles"] = list(authorization.roles)
     if authorization.entitlements:

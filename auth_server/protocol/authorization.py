@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 from auth_server.protocol.client import Client
 from auth_server.protocol.refresh import Step
 from auth_server.protocol.resource import Resource
+
+# RFC 8693 section 3.
+ACCESS_TOKEN_TYPE: Final = "urn:ietf:params:oauth:token-type:access_token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,14 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """Who acts for the subject now (RFC 8693 section 4.1), and until when the exchanged token lived (seconds)."""
+
+    actor: Mapping[str, object]
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class Authorization:
     """A grant's conclusion.
 
@@ -85,7 +97,8 @@ class Authorization:
     between signing and answering; None means nothing is stored, unless there is something to spend.
     `account` is the person's `sub` where `subject` is pairwise.
     `for_issuer`: the access token is good at the issuer's own userinfo endpoint too. `identity` asks for an ID token. `extra_claims`
-    are claims that the resource declared; `claims_text` is the `claims` parameter, for the family to remember.
+    are claims that the resource declared; `claims_text` is the `claims` parameter, for the family to remember. `exchange` is there when
+    another token was exchanged for this one.
     """
 
     client: Client
@@ -103,6 +116,7 @@ class Authorization:
     identity: Identity | None = None
     extra_claims: Mapping[str, object] = field(default_factory=dict, repr=False)
     claims_text: str | None = field(default=None, repr=False)
+    exchange: Exchange | None = None
 
     @property
     def person(self) -> str:

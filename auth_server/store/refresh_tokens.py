@@ -315,6 +315,11 @@ class RefreshTokens:
         """End all families of a client; return how many."""
         return self._revoke_where(_F.client_id == client_id, reason)
 
+    def is_over(self, family_id: bytes) -> bool:
+        """Say whether a family was revoked or is over its lifetimes; one that was never stored, or is forgotten, is not."""
+        found = self._connection.execute(select(_F.id).where(_F.id == family_id)).first()
+        return found is not None and self._connection.execute(select(_F.id).where(_F.id == family_id, *_LIVE)).first() is None
+
     def wipe_replays(self, *, grace_ms: int, quiet_ms: int, limit: int = 500) -> int:
         """Forget sealed successors that nobody may ask for any more; return how many. `grace_ms` is that of public clients.
 

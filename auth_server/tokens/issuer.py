@@ -14,7 +14,8 @@ from typing import Protocol
 from auth_server.audit.events import EventName
 from auth_server.audit.log import record
 from auth_server.protocol.access_token import access_token_claims
-from auth_server.protocol.authorization import Authorization, RedeemCode, StartFamily, UseFamily
+from auth_server.protocol.authorization import ACCESS_TOKEN_TYPE, Authorization, RedeemCode, StartFamily, UseFamily
+from auth_server.protocol.errors import InvalidRequest
 from auth_server.protocol.id_token import ID_TOKEN_TYPE, id_token_claims
 from auth_server.store.store import Store
 from auth_server.store.transaction import Transaction
@@ -69,6 +70,7 @@ class TokenAnswer:
     scope: frozenset[str]
     refresh_token: str | None = field(repr=False, default=None)
     id_token: str | None = field(repr=False, default=None)
+    issued_token_type: str | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return the members as they stand on the wire."""
@@ -81,6 +83,8 @@ class TokenAnswer:
             members["refresh_token"] = self.refresh_token
         if self.id_token is not None:
             members["id_token"] = self.id_token
+        if self.issued_token_type is not None:
+            members["issued_token_type"] = self.issued_token_type
         if self.scope:
             members["scope"] = scope.format(self.scope)
         return members
@@ -204,8 +208,18 @@ class TokenIssuer:
         text = await self._store.run(work)
         return None if text is None else replace(answer, refresh_token=text)
 
-    async def _signed(self, authorization: Authorization, moment: Moment) -> TokenAnswer:
+    def _lifetime_of(self, authorization: Authorization, moment: Moment) -> int:
         lifetime = min(self._lifetime, authorization.resource.access_token_lifetime or self._lifetime)
+        if authorization.exchange is None:
+            return lifetime
+        # What was exchanged does not outlive what it was exchanged for.
+        left = authorization.exchange.until - moment.now
+        if left <= 0:
+            raise InvalidRequest("the subject token has expired")
+        return min(lifetime, left)
+
+    async def _signed(self, authorization: Authorization, moment: Moment) -> TokenAnswer:
+        lifetime = self._lifetime_of(authorization, moment)
         claims = access_token_claims(
             authorization, issuer=self._issuer, issued_at=moment.now, lifetime=lifetime, token_id=secrets.token_urlsafe(16)
         )
@@ -214,7 +228,8 @@ class TokenIssuer:
         access_token = await self._signer.sign(claims, jose.ACCESS_TOKEN_TYPE, alg)
         if (keys_at := authorization.resource.encryption_jwks_uri) is not None:
             access_token = await self._encryption.encrypt(access_token, keys_at)
-        answer = TokenAnswer(access_token, lifetime, authorization.scope)
+        kind = None if authorization.exchange is None else ACCESS_TOKEN_TYPE
+        answer = TokenAnswer(access_token, lifetime, authorization.scope, issued_token_type=kind)
         return answer if authorization.identity is None else replace(answer, id_token=await self._id_token(authorization, answer))
 
     async def _id_token(self, authorization: Authorization, answer: TokenAnswer) -> str:

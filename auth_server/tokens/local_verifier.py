@@ -74,15 +74,25 @@ class LocalVerifier:
             NotOurs: malformed, another kind, not by a published key, expired, or ended by anything.
             KeyUnavailable, StoreUnavailable: it cannot be judged now.
         """
+        token = self.signed_access_token(text)
+        fault = await self._store.read(lambda tx: why_ended(tx, token))
+        if fault is not None:
+            raise NotOurs(fault)
+        return token
+
+    def signed_access_token(self, text: str) -> OwnToken:
+        """Return an access token whose signature and time are right; whether anything ended it says `why_ended`.
+
+        Raises:
+            NotOurs: malformed, another kind, not by a published key, or expired.
+            KeyUnavailable: it cannot be judged now.
+        """
         jws = _read(text)
         if str(jws.header.get("typ", "")).lower() not in jose.ACCESS_TOKEN_TYPES:
             raise NotOurs("no access token")
         self._check_signature(jws, self._published().get(str(jws.header.get("kid"))))
         token = OwnToken(jws.payload)
         self._check_claims(token)
-        fault = await self._store.read(lambda tx: why_ended(tx, token))
-        if fault is not None:
-            raise NotOurs(fault)
         return token
 
     async def hint(self, text: str, client_id: str | None = None) -> OwnToken:

@@ -24,9 +24,10 @@ from auth_server.accounts.passwords import Argon2Cost
 from auth_server.app import Application
 from auth_server.clients.proof_metadata import JWT_BEARER
 from auth_server.clients.service import FIRST_PARTY
+from auth_server.grants.token_exchange import TOKEN_EXCHANGE
 from auth_server.outbound.fetch import Network
 from auth_server.protocol.authorization import SignIn, StartFamily
-from auth_server.protocol.client import Client
+from auth_server.protocol.client import Client, ExchangePolicy
 from auth_server.rate_limits.guesses import GuessPolicy
 from auth_server.services import Services, build_services
 from auth_server.settings import load
@@ -35,7 +36,7 @@ from auth_server.store.sessions import Session
 from auth_server.telemetry.logging import JsonFormatter
 from shared import base64url
 from tests.support.assertions import a_trust
-from tests.support.builders import FACTS, a_client, a_public_client, an_authorization
+from tests.support.builders import FACTS, NOTES, a_client, a_public_client, an_authorization
 from tests.support.databases import Database
 from tests.support.keys import claims_of
 from tests.support.outside import NoNetwork
@@ -45,6 +46,8 @@ ADDRESS: Final = "192.0.2.7"
 KEK: Final = base64url.encode(bytes(range(32)))
 # Long enough to be accepted, unlike anything that could occur by chance.
 PASSWORDS: Final = {"alice": "correct-Horse-battery-staple-7413", "bob": "lantern-Gravel-otter-umbrella-2086"}
+# A second API, which some tests register.
+STOCK: Final = "http://localhost:8002"
 SECRETS: Final = {
     "app": "canary-secret-of-app-5f0c4f7e9a1b4d6c8e2a",
     "other": "canary-secret-of-other-8d3b1e6f7c5a4920",
@@ -54,6 +57,7 @@ SECRETS: Final = {
     "pushing": "canary-secret-of-pushing-9e7c5a3b1d2f4068ac",
     "paired": "canary-secret-of-paired-2b4d6f8a0c1e3957bd",
     "own": "canary-secret-of-own-7a9c1e3b5d2f4860ce9f",
+    "gateway": "canary-secret-of-gateway-9e8d7c6b5a49382716",
     "machine": "canary-secret-of-machine-7c6b5a4938271605f4",
 }
 DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
@@ -92,6 +96,15 @@ CLIENTS: Final = (
     a_client("poster", auth_method="client_secret_post"),
     a_client("refresher", grants=frozenset({"refresh_token"})),
     a_client("machine", grants=frozenset({"client_credentials"})),
+    # What may be exchanged by whom: `gateway` stands for the notes, and takes tokens that were issued to these.
+    a_client(
+        "gateway",
+        grants=frozenset({TOKEN_EXCHANGE}),
+        default_resource=NOTES,
+        introspects=frozenset({NOTES}),
+        exchange=ExchangePolicy(frozenset({NOTES, STOCK}), frozenset({"app", "spa", "first-party", "gateway"})),
+        scope=frozenset({"notes:read", "notes:write", "stock:read", "stock:write"}),
+    ),
     a_public_client("workload", grants=frozenset({JWT_BEARER}), trusted_issuers=(a_trust(),)),
     a_public_client("tv", grants=frozenset({DEVICE_GRANT, "refresh_token"})),
 )
