@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from benchmarks import rounds
+from benchmarks import feed, rounds
 from benchmarks.budget import LINES, Verdict
 from benchmarks.plot import as_svg
 from benchmarks.report import as_markdown, as_text
@@ -27,11 +27,14 @@ def main(words: list[str] | None = None) -> int:
         return 2
     plan, began = rounds.QUICK if given.quick else rounds.FULL, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sealwright-bench-") as folder:
+        feed_costs = feed.measure(Path(folder) / "feed")
         results = rounds.measure(Path(folder), plan, lambda text: print(f"  {text} …", file=sys.stderr, flush=True))
     print(as_text(results.figures))
+    feed_table = "\n".join(feed.as_lines(feed_costs))
+    print(f"\n{feed_table}")
     load_program = "wrk" if shutil.which("wrk") else "benchmarks/client.py"
     given.output.mkdir(parents=True, exist_ok=True)
-    (given.output / "results.md").write_text(as_markdown(results, plan, load_program), encoding="utf-8")
+    (given.output / "results.md").write_text(f"{as_markdown(results, plan, load_program)}\n{feed_table}", encoding="utf-8")
     (given.output / "results.svg").write_text(as_svg(results.figures), encoding="utf-8")
     print(f"\n{time.monotonic() - began:.0f} s; written to {given.output}/results.md and results.svg")
     failed = [
