@@ -114,11 +114,9 @@ class Guard(Frameworks):
             monotonic=monotonic,
         )
         self._issuers = TrustedIssuers([options.trust(one) for one in named], cached_tokens)
-        self._only, self._tell, self._clock = self._issuers.only, on_event, clock
+        self._only, self._tell, self._clock, self._decryption = self._issuers.only, on_event, clock, decryption
         self.cookies: Final = CookieTransport(cookie_origins, self._issuers.first.policy.issuer) if cookie_origins else None
-        self._decryption = decryption
-        self.resource: Final = names_of(audience)[0]
-        self._resource_metadata = metadata_address(self.resource)
+        self.resource, self._resource_metadata = options.audience[0], metadata_address(options.audience[0])
         self.document_paths: Final = document_paths(self.resource, encrypted=decryption is not None)
 
     @classmethod
