@@ -116,7 +116,7 @@ class Guard(Frameworks):
         self._issuers = TrustedIssuers([options.trust(one) for one in named], cached_tokens)
         self._only, self._tell, self._clock, self._decryption = self._issuers.only, on_event, clock, decryption
         self.cookies: Final = CookieTransport(cookie_origins, self._issuers.first.policy.issuer) if cookie_origins else None
-        self.resource, self._resource_metadata = options.audience[0], metadata_address(options.audience[0])
+        self.resource, self._resource_metadata = (own := names_of(audience)[0]), metadata_address(own)
         self.document_paths: Final = document_paths(self.resource, encrypted=decryption is not None)
 
     @classmethod
