@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
+from auth_server.clients.service import FIRST_PARTY
+from auth_server.protocol.client import Client
 from auth_server.protocol.errors import ApiError
+from auth_server.protocol.resource import ACCOUNT
 from auth_server.sessions.service import Sessions
+from auth_server.tokens.local_verifier import LocalVerifier, NotOurs
 from auth_server.web.browser import Browser
 from auth_server.web.cookies import CookieJar
 from auth_server.web.csrf import HEADER, Csrf
 from auth_server.web.request import Request
 
-ACCOUNT_SCOPE: Final = "account"
 _ABOUT: Final = "/api/me"
 _BEARER: Final = re.compile(rb"[Bb]earer +([A-Za-z0-9._~+/=-]+)")
 
@@ -27,17 +31,38 @@ class Caller:
     cookie: str | None = field(default=None, repr=False)
 
 
-class ReadsOwnTokens(Protocol):
-    """Verifies an access token of ours for this server itself."""
+class OwnTokens:
+    """Reads access tokens that this issuer signed for itself."""
 
-    async def __call__(self, token: str, scope: str) -> Caller | None:
-        """Return whose it is; None when it is no token of ours, not for us, without the scope, or ended."""
+    def __init__(self, verifier: LocalVerifier, issuer: str, find_client: Callable[[str], Awaitable[Client | None]]) -> None:
+        self._verifier = verifier
+        self._issuer = issuer
+        self._find_client = find_client
+
+    async def read(self, token: str, scope: str) -> Caller | None:
+        """Return whose it is; None when it is no living token of ours, not for us, without the scope, or a client's that is not the
+        operator's own.
+
+        Raises:
+            KeyUnavailable, StoreUnavailable: it cannot be judged now.
+        """
+        try:
+            own = await self._verifier.access_token(token)
+        except NotOurs:
+            return None
+        client_id, sub = own.text("client_id"), own.text("sub")
+        if self._issuer not in own.audience or scope not in own.scope or client_id is None or sub is None or sub == client_id:
+            return None
+        client = FIRST_PARTY if client_id == FIRST_PARTY.client_id else await self._find_client(client_id)
+        if client is None or (client.asks_for_consent and not client.is_first_party):
+            return None
+        return Caller(sub, own.text("sid"))
 
 
 class Callers:
     """Tells callers apart."""
 
-    def __init__(self, *, jar: CookieJar, csrf: Csrf, sessions: Sessions, tokens: ReadsOwnTokens | None = None) -> None:
+    def __init__(self, *, jar: CookieJar, csrf: Csrf, sessions: Sessions, tokens: OwnTokens) -> None:
         self._jar = jar
         self._csrf = csrf
         self._sessions = sessions
@@ -56,9 +81,9 @@ class Callers:
         authorization = request.header(b"authorization")
         if authorization is not None:
             match = _BEARER.fullmatch(authorization)
-            if match is None or self._tokens is None:
+            if match is None:
                 raise _not_signed_in()
-            caller = await self._tokens(match[1].decode("ascii"), ACCOUNT_SCOPE)
+            caller = await self._tokens.read(match[1].decode("ascii"), ACCOUNT)
             if caller is None:
                 raise _not_signed_in()
             return caller

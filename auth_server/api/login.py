@@ -13,7 +13,7 @@ from auth_server.protocol.authorization import Authorization, SignIn, StartFamil
 from auth_server.protocol.directory import Directory
 from auth_server.protocol.errors import ApiError, InvalidScope, TemporarilyUnavailable
 from auth_server.protocol.people import permissions_of_roles, visible_to
-from auth_server.protocol.resource import choose_audience
+from auth_server.protocol.resource import ACCOUNT, Resource, choose_audience
 from auth_server.protocol.scope import UNOWNED, may_go_offline, narrow_scope
 from auth_server.rate_limits.known_devices import KNOWN_FOR_SECONDS
 from auth_server.tokens.issuer import TokenAnswer, TokenIssuer
@@ -51,6 +51,7 @@ class LoginDoor(Door):
         cookies: CookieJar,
         token_cookies: TokenCookies,
         pages: OwnPages,
+        own_resource: Resource,
     ) -> None:
         self._login = login
         self._issuer = issuer
@@ -59,6 +60,7 @@ class LoginDoor(Door):
         self._cookies = cookies
         self._token_cookies = token_cookies
         self.own_pages = pages
+        self._own_resource = replace(own_resource, first_party=True)
 
     async def answer(self, request: Request) -> Response:
         """Answer a sign-in."""
@@ -69,7 +71,7 @@ class LoginDoor(Door):
         resource = optional_text_member(body, "resource")
         # Where the token would go is decided before the password is looked at, so that a refusal costs no hash and tells nothing.
         before = self._issuer.moment()
-        directory = await self._directory()
+        directory = await self._look(asked)
         choose_audience(resource, asked and asked - UNOWNED, FIRST_PARTY, directory.resources, self._default_resource)
         signed_in = await self._login.sign_in(username, password, request.facts)
         # The session's own second: its start was stamped before the person's roles were read.
@@ -80,6 +82,13 @@ class LoginDoor(Door):
             return json_response(answer.to_json(), headers=headers)
         told = {name: value for name, value in answer.to_json().items() if name in _TOLD_BESIDE_COOKIES}
         return json_response(told, headers=headers + self._token_cookies.set(answer))
+
+    async def _look(self, asked: frozenset[str] | None) -> Directory:
+        """Return the directory, with the issuer among the resources for whoever asks for the scope of its own API."""
+        directory = await self._directory()
+        if asked is None or ACCOUNT not in asked:
+            return directory
+        return replace(directory, resources={**directory.resources, self._own_resource.identifier: self._own_resource})
 
     def _goes_into_cookies(self, transport: str | None, request: Request) -> bool:
         if transport in (None, "body"):
@@ -105,7 +114,7 @@ class LoginDoor(Door):
                 return answer
             # Something about the person or their roles was revoked in this very second.
             moment = self._issuer.moment()
-            directory = await self._directory()
+            directory = await self._look(asked)
             signed_in = await self._login.look_again(signed_in)
         raise TemporarilyUnavailable("this account is being changed", retry_after=1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auth_server.api.callers import Callers
+from auth_server.api.callers import Callers, OwnTokens
 from auth_server.api.health import Healthy, Live, MetricsDoor, Ready, Version, Welcome
 from auth_server.api.login import LoginDoor
 from auth_server.api.logout import LogoutDoor
@@ -13,6 +13,7 @@ from auth_server.api.token_cookies import TokenCookies
 from auth_server.grants.redemption import Redemption
 from auth_server.grants.refresh_token import RefreshTokenGrant
 from auth_server.interaction.routes import own_account_of
+from auth_server.protocol.resource import issuer_as_resource
 from auth_server.services import Services
 from auth_server.web.cookies import CookieJar
 from auth_server.web.door import Door
@@ -32,7 +33,8 @@ def all_doors(services: Services) -> tuple[Door, ...]:
 def _own_doors(services: Services) -> tuple[Door, ...]:
     """Return the doors of people's own accounts."""
     own, kit = own_account_of(services), services.page_kit
-    callers = Callers(jar=kit.jar, csrf=kit.csrf, sessions=services.sessions)
+    tokens = OwnTokens(services.browser_flow.verifier, services.settings.issuer, services.clients.find)
+    callers = Callers(jar=kit.jar, csrf=kit.csrf, sessions=services.sessions, tokens=tokens)
     doors = (MeDoor, OwnPasswordDoor, OwnSessionsDoor, OwnSessionDoor, OwnConsentsDoor, OwnConsentDoor)
     return tuple(door(callers, own) for door in doors)
 
@@ -50,6 +52,7 @@ def _cookie_doors(services: Services) -> tuple[Door, ...]:
         cookies=jar,
         token_cookies=cookies,
         pages=pages,
+        own_resource=issuer_as_resource(settings.issuer),
     )
     refresh = RefreshDoor(
         grant=RefreshTokenGrant(services.families, services.refresh_policy),

@@ -141,7 +141,7 @@ def reasons_in_words(words: Catalogue, error: ApiError) -> tuple[str, ...]:
 def _warning(client: Client, words: Catalogue, redirect_uri: str | None) -> str | None:
     if client.client_id.startswith("https://"):
         return words.text("consent.warning.document")
-    if client.is_dynamic:
+    if client.is_dynamic or client.is_unverified:
         return words.text("consent.warning.self_registered")
     if client.is_public and redirect_uri is not None and urlsplit(redirect_uri).hostname in _LOOPBACK:
         return words.text("consent.warning.loopback")

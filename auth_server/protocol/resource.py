@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from auth_server.protocol.client import Client
 from auth_server.protocol.errors import InvalidTarget
+
+ACCOUNT: Final = "account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,12 @@ def usable_by(client: Client, resources: Mapping[str, Resource]) -> dict[str, Re
 
 
 def issuer_as_resource(issuer: str) -> Resource:
-    """Return what a token is for that signs somebody in and opens no API: the issuer's own userinfo endpoint."""
-    return Resource(identifier=issuer, name=issuer, first_party=False)
+    """Return what a token is for that signs somebody in and opens no API: the issuer's own userinfo endpoint.
+
+    Its one scope opens `/api/me` to whoever signs people in for the operator.
+    """
+    scopes = {ACCOUNT: ResourceScope(ACCOUNT, "Look after your account")}
+    return Resource(identifier=issuer, name=issuer, scopes=scopes, first_party=False)
 
 
 def resource_of_grant(identifier: str | None, client: Client, resources: Mapping[str, Resource], issuer: str) -> Resource:

@@ -23,6 +23,8 @@ def main() -> int:
     auth = {
         "AUTH_SERVER_ISSUER": ISSUER,
         "AUTH_SERVER_DATA_DIR": str(DATA.resolve()),
+        # A banner on every page: this is no place for real passwords.
+        "AUTH_SERVER_DEMO": os.environ.get("AUTH_SERVER_DEMO", "true"),
         "AUTH_SERVER_CONFIG": os.environ.get("AUTH_SERVER_CONFIG") or str(config_for(API, DATA).resolve()),
         "AUTH_SERVER_DEFAULT_RESOURCE": os.environ.get("AUTH_SERVER_DEFAULT_RESOURCE", API),
     }
@@ -80,6 +82,8 @@ def _box(password: str) -> str:
 
   Demo user         demo
   Password          {password}      (new at each start)
+
+  Your account      {ISSUER}/account
 
   Sign in, then call the protected API with the token:
 ╰{rule}╯

@@ -6,7 +6,8 @@ from typing import Any
 
 import httpx2
 
-from tests.support.auth_app import PASSWORDS, Issuer
+from tests.support.auth_app import ISSUER, PASSWORDS, Issuer
+from tests.support.keys import claims_of
 from tests.support.page_visitor import SAME_ORIGIN, PageVisitor, letters, path_of, verified
 from tests.support.visitor import answer_of
 
@@ -96,3 +97,25 @@ async def test_an_app_is_listed_and_its_access_taken_back(issuer: Issuer) -> Non
     assert refreshed.json()["error"] == "invalid_grant"
     assert [letter["kind"] for letter in letters(issuer)] == ["app_removed"]
     assert path_of(await caller.authorize()).startswith("/consent")
+
+
+async def test_a_token_for_the_issuer_with_the_scope_account_does_as_well(issuer: Issuer) -> None:
+    body = (await issuer.login(scope="account")).json()
+    bearer = {"authorization": f"Bearer {body['access_token']}"}
+    claims = claims_of(body["access_token"])
+    other = (await issuer.login(scope="notes:read")).json()["access_token"]
+
+    me = await issuer.http.get("/api/me", headers=bearer)
+    changed = await issuer.http.patch("/api/me", json={"locale": "de"}, headers=bearer)
+    refused = [
+        await issuer.http.get("/api/me", headers={"authorization": text})
+        for text in (f"Bearer {other}", "Bearer x", "Basic eDp5")
+    ]
+
+    assert (claims["aud"], claims["scope"]) == (ISSUER, "account")
+    assert (me.status_code, me.json()["username"], changed.json()["locale"]) == (200, "alice", "de")
+    assert [answer.status_code for answer in refused] == [401] * 3
+    assert (await issuer.refresh(body["refresh_token"], "first-party")).json()["scope"] == "account"
+    assert (await issuer.http.delete("/api/me/sessions", headers=bearer)).json() == {"ended": 1}
+    await issuer.services.sessions.end(claims["sid"], "signed_out")
+    assert (await issuer.http.get("/api/me", headers=bearer)).status_code == 401
