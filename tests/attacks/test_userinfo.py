@@ -97,7 +97,7 @@ async def test_an_expired_token(issuer: Issuer) -> None:
     _assert_refused(await _ask(issuer, token), 401, "invalid_token")
 
 
-async def test_row_73_a_token_of_a_session_that_ended(issuer: Issuer) -> None:
+async def test_a_token_of_a_session_that_ended(issuer: Issuer) -> None:
     visitor = Visitor(issuer)
     token = (await visitor.tokens())["access_token"]
     await issuer.services.sessions.end_all(await issuer.sub(), "signed_out")
