@@ -60,6 +60,7 @@ class Guard(Frameworks):
         decryption: opens encrypted tokens; its public key is served at `/.well-known/jwks.json` and named in the metadata.
         cookie_origins: take the access token from a cookie too, and let pages of these origins alone change something with it.
         follow_feed: follow the revocation feed of issuers that have one.
+        feed_authorization: returns the `Authorization` header for a feed that is not public, such as `Basic …`; asked before each question.
         silent_feed: what becomes of a token while nothing is heard of the issuer's revocation feed: `open` accepts it until it expires,
             `closed` answers 503. A route may ask for `closed` by itself (`requires`).
         require_snapshot: answer 503 until the whole of the feed was read once.
@@ -88,6 +89,7 @@ class Guard(Frameworks):
         cookie_origins: Collection[str] = (),
         decryption: DecryptionKeys | None = None,
         follow_feed: bool = True,
+        feed_authorization: Callable[[], str] | None = None,
         silent_feed: SilentFeed = "open",
         require_snapshot: bool = False,
         clock: Callable[[], float] = time.time,
@@ -108,6 +110,7 @@ class Guard(Frameworks):
             on_event=on_event,
             insecure_http=insecure_http,
             follow_feed=follow_feed,
+            feed_authorization=feed_authorization,
             silent_feed=silent_feed,
             require_snapshot=require_snapshot,
             clock=clock,

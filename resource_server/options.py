@@ -14,7 +14,7 @@ from resource_server.feed_file import FeedFile
 from resource_server.issuer import Issuer
 from resource_server.jwks.cache import HEALTHY_FACTOR, KeyCache
 from resource_server.jwks.discovery import IssuerKeys
-from resource_server.jwks.fetcher import fetch
+from resource_server.jwks.fetcher import Answer, fetch
 from resource_server.jwks.key_policy import OwnTiming
 from resource_server.jwks.source import KeySource, Tell
 from resource_server.jwks.state_file import StateFile
@@ -45,6 +45,7 @@ class Options:
     on_event: Tell
     insecure_http: bool
     follow_feed: bool
+    feed_authorization: Callable[[], str] | None
     silent_feed: SilentFeed
     require_snapshot: bool
     clock: Callable[[], float]
@@ -79,13 +80,23 @@ class Options:
         return Revocations(
             policy,
             keys,
-            partial(fetch, insecure_http=self.insecure_http, tls_context=self.tls_context),
+            self._fetch_page,
             tell=self.on_event,
             state_file=None if self.state_dir is None else FeedFile(Path(self.state_dir), policy.issuer),
             silent_feed=self.silent_feed,
             require_snapshot=self.require_snapshot,
             clock=self.clock,
             monotonic=self.monotonic,
+        )
+
+    def _fetch_page(self, url: str, *, total_seconds: float, max_bytes: int) -> Answer:
+        return fetch(
+            url,
+            insecure_http=self.insecure_http,
+            tls_context=self.tls_context,
+            total_seconds=total_seconds,
+            max_bytes=max_bytes,
+            authorization=None if self.feed_authorization is None else self.feed_authorization(),
         )
 
     def _policy(self, issuer: Issuer) -> Policy:

@@ -42,6 +42,7 @@ LAST_RETRY: Final = 5.0
 # An answer that brings nothing and comes this soon was not waited for: the issuer has no room, so ask as often as it would answer.
 _UNWAITED_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = (6.0, 9.0)
+_LATE_SECONDS: Final = 3.0
 _FORGET_EVERY: Final = 60.0
 
 
@@ -224,7 +225,9 @@ class Revocations:
 
     def _ask(self, address: FeedAddress, *, waits: bool) -> Page:
         url = self._url(address, waits=waits)
-        compact = self._fetch(url, total_seconds=LONGEST_WAIT + FETCH_SECONDS, max_bytes=MAX_PAGE_BYTES).body or b""
+        # Less than the feed may be silent: a connection that died without a word leaves time for another.
+        seconds = LONGEST_WAIT + _LATE_SECONDS if waits else FETCH_SECONDS
+        compact = self._fetch(url, total_seconds=seconds, max_bytes=MAX_PAGE_BYTES).body or b""
         try:
             return self._verified(compact)
         except SignedByUnknownKey as unknown:

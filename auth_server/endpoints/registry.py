@@ -15,7 +15,7 @@ from auth_server.endpoints.introspect import IntrospectionEndpoint
 from auth_server.endpoints.jwks import JwksEndpoint
 from auth_server.endpoints.pushed_authorization_request import PushedAuthorizationRequestEndpoint
 from auth_server.endpoints.register import ClientConfigurationEndpoint, RegistrationEndpoint
-from auth_server.endpoints.revocation_feed import RevocationFeedEndpoint
+from auth_server.endpoints.revocation_feed import ForResources, RevocationFeedEndpoint
 from auth_server.endpoints.revoke import RevocationEndpoint
 from auth_server.endpoints.token import TokenEndpoint
 from auth_server.endpoints.userinfo import UserinfoEndpoint
@@ -48,7 +48,7 @@ def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
             ),
         ),
         JwksEndpoint(services.keyring.jwks, key_policy.jwks_max_age),
-        _revocation_feed(services),
+        _revocation_feed(services, authenticator),
         RevocationEndpoint(
             authenticator=authenticator,
             families=services.families,
@@ -119,7 +119,7 @@ def registration_rules() -> RegistrationRules:
     return RegistrationRules(frozenset(GRANT_TYPES), frozenset(AUTH_METHODS))
 
 
-def _revocation_feed(services: Services) -> RevocationFeedEndpoint:
+def _revocation_feed(services: Services, authenticator: Authenticator) -> RevocationFeedEndpoint:
     keyring, settings = services.keyring, services.settings
     watch = FeedWatch(
         services.store,
@@ -130,5 +130,10 @@ def _revocation_feed(services: Services) -> RevocationFeedEndpoint:
     )
     services.metrics.add_gauge("revocation_feed_waiting", "readers that wait for news of the feed", lambda: watch.waiting)
     return RevocationFeedEndpoint(
-        watch=watch, store=services.store, signer=keyring, issuer=settings.issuer, algorithms=settings.signing_algorithms
+        watch=watch,
+        store=services.store,
+        signer=keyring,
+        issuer=settings.issuer,
+        algorithms=settings.signing_algorithms,
+        admit=ForResources(authenticator) if settings.revocation_feed_access == "resources" else None,
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from auth_server.client_auth.authenticate import Authenticator
+from auth_server.client_auth.contract import Presented
 from auth_server.endpoints.contract import Endpoint
-from auth_server.protocol.errors import InvalidRequest
+from auth_server.protocol.errors import InvalidRequest, UnauthorizedClient
 from auth_server.protocol.form import Form
 from auth_server.revocation.pages import read_page
 from auth_server.revocation.watch import FeedState, FeedWatch
@@ -66,8 +68,28 @@ class _Page:
     response: Response
 
 
+class ForResources:
+    """Admits confidential clients that are registered for a resource, and nobody else."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    async def __call__(self, request: Request) -> None:
+        """Refuse everybody else.
+
+        Raises:
+            InvalidClient: nobody we know.
+            UnauthorizedClient: registered for no resource.
+        """
+        client = await self._authenticator.authenticate(Presented.of(request, Form({})))
+        if client.is_public or not client.introspects:
+            raise UnauthorizedClient("this client is registered for no resource")
+
+
 class RevocationFeedEndpoint(Endpoint):
     """`GET /revocation-feed?after=N&wait=10`.
+
+    Args of the constructor: `admit` refuses who may not read it; None lets anybody.
 
     One answer is read and signed once for everybody who waits for it. Whoever waits holds no worker and no connection to the database.
     """
@@ -84,6 +106,7 @@ class RevocationFeedEndpoint(Endpoint):
         signer: Signer,
         issuer: str,
         algorithms: tuple[str, ...],
+        admit: Callable[[Request], Awaitable[None]] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._watch = watch
@@ -91,6 +114,7 @@ class RevocationFeedEndpoint(Endpoint):
         self._signer = signer
         self._issuer = issuer
         self._algorithms = algorithms
+        self._admit = admit
         self._monotonic = monotonic
         self._pages: dict[tuple[int | None, str], _Page] = {}
         self._making: dict[tuple[int | None, str], asyncio.Task[_Page]] = {}
@@ -102,6 +126,8 @@ class RevocationFeedEndpoint(Endpoint):
 
     async def answer(self, request: Request) -> Response:
         """Answer a reader: at once when there is news for it, else when there is, or when its wait is over."""
+        if self._admit is not None:
+            await self._admit(request)
         asked = _Question.parse(request.query, self._algorithms)
         state = await self._watch.state()
         known = request.header(b"if-none-match")

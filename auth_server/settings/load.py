@@ -69,6 +69,7 @@ def _checked(loaded: Loaded) -> Settings:
         trusted_proxies=value["TRUSTED_PROXIES"],
         key_policy=_key_policy(value),
         key_rotation_period=value["KEY_ROTATION_PERIOD"],
+        revocation_feed_access=value["REVOCATION_FEED_ACCESS"],
         revocation_feed_waiters=value["REVOCATION_FEED_WAITERS"],
         refresh_quiet_window=value["REFRESH_QUIET_WINDOW"],
         refresh_retry_grace=value["REFRESH_RETRY_GRACE"],

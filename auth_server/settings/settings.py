@@ -36,6 +36,7 @@ class Settings:
     trusted_proxies: tuple[str, ...]
     key_policy: KeyPolicy
     key_rotation_period: float
+    revocation_feed_access: str
     revocation_feed_waiters: int
     refresh_quiet_window: float
     refresh_retry_grace: float

@@ -171,6 +171,12 @@ TABLE: Final = (
     Setting("JWKS_MAX_AGE", _seconds(0.1, _DAY), 300, "P: how long others may keep the key set"),
     Setting("CLOCK_ERROR", _seconds(0, 30), 30, "ε: the largest error of any machine's clock; resource servers allow twice that"),
     Setting(
+        "REVOCATION_FEED_ACCESS",
+        read.choice("public", "resources"),
+        "public",
+        "who may read the revocation feed: anybody, like the key set, or clients that are registered for a resource (`--introspects`)",
+    ),
+    Setting(
         "REVOCATION_FEED_WAITERS",
         read.whole(0, 100_000),
         2000,

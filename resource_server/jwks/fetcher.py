@@ -72,6 +72,7 @@ def fetch(
     tls_context: ssl.SSLContext | None = None,
     total_seconds: float = TOTAL_SECONDS,
     max_bytes: int = MAX_BYTES,
+    authorization: str | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Answer:
     """Return the document at `url`.
@@ -80,6 +81,7 @@ def fetch(
         etag: the validator of the copy at hand; the answer may then be "not modified".
         total_seconds: bound of the whole exchange. Name resolution alone is bounded by the resolver's own settings.
         max_bytes: bound of the body.
+        authorization: the header's value, where the address wants one.
 
     Raises:
         FetchFailed: for any reason at all. Nothing of such an answer is kept.
@@ -91,7 +93,7 @@ def fetch(
     except (OSError, ValueError) as error:
         raise FetchFailed(f"cannot connect: {error}") from error
     try:
-        return _exchange(_BoundedSocket(raw, deadline, clock), urlsplit(url), etag, max_bytes)
+        return _exchange(_BoundedSocket(raw, deadline, clock), urlsplit(url), etag, max_bytes, authorization)
     except TimeoutError as error:
         raise FetchFailed(f"not done within {total_seconds:g} s") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -100,13 +102,15 @@ def fetch(
         raw.close()
 
 
-def _exchange(bounded: _BoundedSocket, parts: SplitResult, etag: str | None, max_bytes: int) -> Answer:
+def _exchange(bounded: _BoundedSocket, parts: SplitResult, etag: str | None, max_bytes: int, authorization: str | None) -> Answer:
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or _PORTS[parts.scheme])
     connection.default_port = _PORTS[parts.scheme]  # so that `Host` names a port only where the address does
     connection.sock = bounded
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Cache-Control": "no-cache", "Connection": "close"}
     if etag is not None:
         headers["If-None-Match"] = etag
+    if authorization is not None:
+        headers["Authorization"] = authorization
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection.request("GET", path, headers=headers)
     response = connection.getresponse()

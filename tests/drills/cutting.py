@@ -46,6 +46,10 @@ class Wire:
                     _pass_on(upstream, client)
                 finally:
                     self._open -= {client, upstream}
+                    # Closing alone would not end a connection that the other thread still reads from.
+                    for each in (client, upstream):
+                        with suppress(OSError):
+                            each.shutdown(socket.SHUT_RDWR)
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:

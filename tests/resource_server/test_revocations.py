@@ -188,7 +188,7 @@ def test_a_restart_forgets_nothing_although_the_issuer_is_down(issuer: IssuerSer
     feed.revoke("sub_nbf", "alice", nbf=NOW)
     with a_guard(issuer, state_dir=tmp_path) as guard:
         guard.warm()
-        until(lambda: list(tmp_path.glob("revocations-*.json")))
+        until(lambda: len(list(tmp_path.glob("[kr]*.json"))) == 2)  # keys and revocations
     issuer.replies.clear()
 
     with a_guard(issuer, state_dir=tmp_path) as again:
@@ -202,7 +202,7 @@ def test_a_restart_goes_on_behind_its_cursor(issuer: IssuerServer, feed: FakeFee
     feed.revoke("sid", "s1")
     with a_guard(issuer, state_dir=tmp_path) as guard:
         guard.warm()
-        until(lambda: list(tmp_path.glob("revocations-*.json")))
+        until(lambda: len(list(tmp_path.glob("[kr]*.json"))) == 2)  # keys and revocations
     asked = len(feed.questions)
     feed.interrupt()
 
@@ -217,7 +217,7 @@ def test_a_file_that_cannot_be_trusted_is_not_read(issuer: IssuerServer, feed: F
     feed.revoke("sid", "s1")
     with a_guard(issuer, state_dir=tmp_path) as guard:
         guard.warm()
-        until(lambda: list(tmp_path.glob("revocations-*.json")))
+        until(lambda: len(list(tmp_path.glob("[kr]*.json"))) == 2)  # keys and revocations
     spoil(next(tmp_path.glob("revocations-*.json")))
     events = Events()
 
@@ -371,6 +371,16 @@ def test_word_of_new_keys_is_no_reason_to_ask_less_often(issuer: IssuerServer, f
 
         until(lambda: _reason(guard, _token(issuer)) == "revoked", 5.0)
     assert [question.get("key_epoch") for question in feed.questions[1:5]] == ["0", "1", "2", "3"]
+
+
+def test_a_feed_that_is_not_public_is_shown_credentials_and_the_keys_are_not(issuer: IssuerServer, feed: FakeFeed) -> None:
+    with a_guard(issuer, feed_authorization=lambda: "Basic YXBpOnNlY3JldA==") as guard:
+        guard.warm()
+
+    shown = {
+        path.partition("?")[0]: "authorization" in seen for (path, _), seen in zip(issuer.asked, issuer.seen_headers, strict=True)
+    }
+    assert shown == {"/.well-known/openid-configuration": False, "/jwks": False, "/feed": True}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -12,14 +12,18 @@ from typing import Any
 import pytest
 
 from auth_server.endpoints import revocation_feed
+from auth_server.endpoints.registry import registration_rules
+from auth_server.protocol.secret import Secret
 from auth_server.revocation.feed import Feed
 from auth_server.store.transaction import Transaction
 from shared.key_policy import KeyPolicy
 from shared.revocation import MAX_PAGE_ENTRIES
-from tests.support.auth_app import ISSUER, Issuer, running
+from tests.support.auth_app import ISSUER, SECRETS, Issuer, basic, running
+from tests.support.builders import a_client
 from tests.support.databases import Database
 
 FEED = Feed(KeyPolicy())
+_API_SECRET = "canary-secret-of-an-api-6a5b4c3d2e1f0a9b8c"
 
 
 def _opened(body: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -335,3 +339,16 @@ async def test_a_reader_misses_nothing_while_several_replicas_write(any_issuer: 
     await reading
 
     assert seen == list(range(1, 121))
+
+
+async def test_a_feed_may_be_for_registered_resources_alone(issuer_database: Database, tmp_path: Path) -> None:
+    async with running(issuer_database, tmp_path, {"REVOCATION_FEED_ACCESS": "resources"}) as issuer:
+        api = a_client("api", introspects=frozenset({"https://notes.example"}))
+        await issuer.services.clients.register(api, registration_rules(), Secret(_API_SECRET))
+        headers = [{}, *({"Authorization": basic(name, secret)} for name, secret in (("app", "wrong"), ("app", SECRETS["app"])))]
+        refused = [await issuer.http.get("/revocation-feed?after=0&wait=10", headers=each) for each in headers]
+        admitted = await issuer.http.get("/revocation-feed", headers={"Authorization": basic("api", _API_SECRET)})
+
+    assert [answer.status_code for answer in refused] == [401, 401, 400]
+    assert [answer.json()["error"] for answer in refused] == ["invalid_client", "invalid_client", "unauthorized_client"]
+    assert admitted.status_code == 200
