@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from auth_server.accounts.names import Name, parse_username
+from auth_server.accounts.names import Name, fold, parse_username
 from auth_server.accounts.passwords import Passwords
 from auth_server.accounts.verification import Verification, email_name
 from auth_server.audit.events import EventName
@@ -50,16 +50,20 @@ class Registration:
 
     Args:
         mode: a value of `RegistrationMode`.
+        domains: of the mail addresses that people may sign up with; any, when there are none.
 
     Raises:
         ValueError: there is no such mode.
     """
 
-    def __init__(self, *, store: Store, passwords: Passwords, mode: str, verification: Verification) -> None:
+    def __init__(
+        self, *, store: Store, passwords: Passwords, mode: str, verification: Verification, domains: tuple[str, ...] = ()
+    ) -> None:
         self._store = store
         self._passwords = passwords
         self._mode = RegistrationMode(mode)
         self._verification = verification
+        self._domains = frozenset(map(fold, domains))
 
     @property
     def mode(self) -> RegistrationMode:
@@ -83,13 +87,15 @@ class Registration:
             interaction: the authorization request that goes on once the address is verified.
 
         Raises:
-            ApiError: 403 `registration_closed`, 422 `invalid_username`, `invalid_email` or `weak_password` with reasons,
+            ApiError: 403 `registration_closed`, 422 `invalid_username`, `invalid_email`, `domain_refused` or `weak_password` with reasons,
                 409 `username_taken`, 503 `overloaded`.
             StoreUnavailable: the database did not answer.
         """
         if self._mode is not RegistrationMode.OPEN:
             raise ApiError(403, "registration_closed", "Signing up is not open here.")
         new = _new_account(_username(username), email_name(email), verified=False)
+        if self._domains and (new.email_key or "").rpartition("@")[2] not in self._domains:
+            raise ApiError(422, "domain_refused", "Addresses of this domain cannot sign up here.")
         # A name that is taken is told anyway; told now, it costs no hash.
         if await self._with_name(new.username_key) is not None:
             raise _username_taken()

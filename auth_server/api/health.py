@@ -8,6 +8,8 @@ from auth_server import __version__
 from auth_server.health import Health
 from auth_server.telemetry.metrics import CONTENT_TYPE, Metrics
 from auth_server.web.door import Door
+from auth_server.web.failures import takes_pages
+from auth_server.web.page_door import see_other
 from auth_server.web.request import Request
 from auth_server.web.responses import NO_STORE, Response, json_response
 from shared import well_known
@@ -92,7 +94,9 @@ class Welcome(Door):
         self._issuer = issuer
 
     async def answer(self, request: Request) -> Response:
-        """Answer with links."""
+        """Answer with links; a browser is led to where people look after their account."""
+        if takes_pages(request, otherwise=False):
+            return see_other("/account")
         about = "An OAuth 2.1 identity provider. It signs tokens; resource servers verify them by its public keys alone."
         links = {name: self._issuer + path for name, path in self.links.items()}
         return json_response({"name": "sealwright auth server", "about": about, "issuer": self._issuer, "links": links})

@@ -30,6 +30,7 @@ _REFUSALS: Final = {
     "username_taken": ("username", "register.username_taken"),
     "invalid_username": ("username", "register.bad_username"),
     "invalid_email": ("email", "register.bad_email"),
+    "domain_refused": ("email", "register.domain_refused"),
     "weak_password": ("password", "password.weak"),
 }
 

@@ -45,7 +45,11 @@ def with_people(
         other_grants=build_other_grants(ground, limits, clients, resources),
         password_pool=pool,
         registration=Registration(
-            store=store, passwords=passwords, mode=settings.registration, verification=postbox.verification
+            store=store,
+            passwords=passwords,
+            mode=settings.registration,
+            verification=postbox.verification,
+            domains=settings.registration_domains,
         ),
         administration=administration,
         page_kit=build_page_kit(settings),

@@ -94,6 +94,7 @@ def _checked(loaded: Loaded) -> Settings:
 
 def _pages_and_mail(value: Mapping[str, Any], issuer: str) -> dict[str, Any]:
     return {
+        "registration_domains": value["REGISTRATION_DOMAINS"],
         "smtp_url": value["SMTP_URL"] or "console:",
         "mail_from": value["MAIL_FROM"] or f"{value['BRAND_NAME']} <no-reply@{urlsplit(issuer).hostname}>",
         "brand_name": value["BRAND_NAME"],

@@ -50,6 +50,7 @@ class Settings:
     dynamic_registration: str
     registration_unused_after: float
     client_id_metadata: bool
+    registration_domains: tuple[str, ...]
     smtp_url: str
     mail_from: str
     brand_name: str

@@ -55,6 +55,13 @@ def _origins(value: str) -> tuple[str, ...]:
     return named
 
 
+def _domains(value: str) -> tuple[str, ...]:
+    named = tuple(domain.lower() for domain in read.words(value))
+    if not all(re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", domain) for domain in named):
+        raise ValueError("must be domains such as example.com, separated by commas")
+    return named
+
+
 def _mail_url(value: str) -> str:
     parts = urlsplit(value)
     to_server = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.path in ("", "/") and not parts.fragment
@@ -161,6 +168,13 @@ TABLE: Final = (
         None,
         "origins of your own pages: they may act with the cookies of `POST /api/login` and read the answers",
         default_text="the issuer's own origin",
+    ),
+    Setting(
+        "REGISTRATION_DOMAINS",
+        _domains,
+        (),
+        "domains of mail addresses that people may sign up with, separated by commas",
+        default_text="any",
     ),
     Setting("TRUSTED_PROXIES", read.words, (), "addresses or networks whose X-Forwarded-For counts"),
     Setting("KEY_PUBLISH_AHEAD", _seconds(0, 365 * _DAY), _DAY, "N: how long a key is published before it signs"),
