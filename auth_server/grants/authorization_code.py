@@ -111,7 +111,8 @@ class AuthorizationCode(Grant[CodeRequest, CodeFacts | None]):
             roles=visible.roles,
             entitlements=visible.permissions,
             settlement=RedeemCode(request.digest, client.may_use("refresh_token"), sid),
-            for_issuer=is_openid and not code.resource_sent,
+            # What only a resource can open is of no use at userinfo.
+            for_issuer=is_openid and not code.resource_sent and resource.encryption_jwks_uri is None,
             identity=Identity(code.nonce, code.sid, released_by_name(facts.person, asked, scope)) if is_openid else None,
             extra_claims=declared_by(facts.person, resource.claims),
             claims_text=code.claims,
