@@ -22,7 +22,9 @@ from tests.drills.tally import Journal
 
 LOOKS_EVERY: Final = 0.01
 CUT_EVERY: Final = (6.0, 14.0)
-CUT_FOR: Final = (0.0, 2.0)
+# A feed is dropped and may be taken up again at once; now and then nothing comes through for a while.
+CUT_FOR: Final = 2.0
+_LASTING: Final = 0.1
 
 
 class Following:
@@ -61,7 +63,7 @@ class Following:
                     self._present(jti, token)
                 if time.monotonic() > cut_at:
                     cut_at = time.monotonic() + random.uniform(*CUT_EVERY)
-                    self._wire.cut(random.uniform(*CUT_FOR))
+                    self._wire.cut(random.uniform(0.0, CUT_FOR) if random.random() < _LASTING else 0.0)
                     self._cuts += 1
                 time.sleep(LOOKS_EVERY)
         statistics = {name: value for name, value in self._guard.statistics().items() if value == value}  # no NaN in JSON
