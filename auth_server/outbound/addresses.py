@@ -73,5 +73,6 @@ def is_public(address: str) -> bool:
 
 
 def _is_local_name(host: str) -> bool:
-    # A name without a dot is looked up in the search domains of whoever runs this server (RFC 6761 section 6.3 for localhost).
-    return "." not in host.rstrip(".") or host.rstrip(".").endswith((".localhost", ".local", ".internal"))
+    # A name without a dot is looked up in the search domains of whoever runs this server (RFC 6761 section 6.3 for localhost); `.svc`
+    # are the services of a Kubernetes cluster.
+    return "." not in host.rstrip(".") or host.rstrip(".").endswith((".localhost", ".local", ".internal", ".svc"))

@@ -24,9 +24,9 @@ CANARY = "canary-secret-of-stock-1a2b3c4d5e6f708192"
 
 
 @pytest.fixture
-async def exchanging(any_issuer_database: Database, tmp_path: Path) -> AsyncIterator[Issuer]:
+async def exchanging(issuer_database: Database, tmp_path: Path) -> AsyncIterator[Issuer]:
     """An auth server with a second API, the stock, whose own calls go on to nobody."""
-    async with running(any_issuer_database, tmp_path, {"TOKEN_EXCHANGE": "true"}) as issuer:
+    async with running(issuer_database, tmp_path, {"TOKEN_EXCHANGE": "true"}) as issuer:
         await issuer.services.resources.create(
             a_resource(STOCK, scopes=("stock:read", "stock:write"), requires={"stock:write": "stock:write"}, first_party=False)
         )
