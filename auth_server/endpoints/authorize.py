@@ -103,15 +103,15 @@ class AuthorizationEndpoint(BrowserEndpoint):
             "request_uri_parameter_supported": False,
         }
 
-    async def answer(self, request: Request) -> Response:
+    async def answer_browser(self, request: Request) -> Response:
         """Answer a new request, or go on with one that waits."""
-        response = await self._answer_browser(request)
+        response = await self._step(request)
         if response.status == 200:
             # The form that posts itself: the only page of this endpoint's own.
             request.answer_is_page()
         return response
 
-    async def _answer_browser(self, request: Request) -> Response:
+    async def _step(self, request: Request) -> Response:
         parameters = await _parameters(request)
         browser = Browser.of(request, self._kit.jar)
         if parameters.values.keys() == {"request"} and request.method != "POST":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 
 from auth_server.protocol.errors import ApiError, InternalError, OAuthError
@@ -25,6 +26,16 @@ class BrowserEndpoint(Endpoint):
 
     def __init__(self, kit: PageKit) -> None:
         self._kit = kit
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a browser. Who only asks for the headers is refused: a look must not make a code or end a session."""
+        if request.method == "HEAD":
+            return self.refuse_method(request, ", ".join(self.methods).encode("ascii"))
+        return await self.answer_browser(request)
+
+    @abstractmethod
+    async def answer_browser(self, request: Request) -> Response:
+        """Answer a request that may change something."""
 
     def refuse(self, request: Request, error: OAuthError | ApiError | InternalError) -> Response:
         """Show a refusal; why stands in the log alone."""

@@ -34,7 +34,7 @@ class EndSessionEndpoint(BrowserEndpoint):
             "backchannel_logout_session_supported": True,
         }
 
-    async def answer(self, request: Request) -> Response:
+    async def answer_browser(self, request: Request) -> Response:
         """Sign out, or ask first."""
         if request.method == "POST" and request.query:
             raise PageError("parameters in the body and in the address")

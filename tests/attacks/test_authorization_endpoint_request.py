@@ -291,6 +291,18 @@ async def test_b30_other_methods(issuer: Issuer, method: str) -> None:
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
 
 
+@pytest.mark.parametrize("path", ["/authorize", "/end_session"])
+async def test_a_look_at_the_headers_changes_nothing(issuer: Issuer, path: str) -> None:
+    visitor = Visitor(issuer)
+    await visitor.code()
+    before = issuer.dump()
+
+    answer = await visitor.send("HEAD", path, params=parameters(prompt="none"))
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+    assert issuer.dump() == before
+
+
 async def test_cve_84_a_redirect_uri_of_a_megabyte_is_refused_by_its_length(issuer: Issuer) -> None:
     sent = parameters(redirect_uri="https://app.example/" + "a" * 1_000_000)
     answer = await issuer.http.post("/authorize", data=sent)
