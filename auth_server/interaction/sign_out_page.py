@@ -33,16 +33,15 @@ class SignOutPage(PageDoor):
         asked = await self._sign_outs.find(request.parameters().required(REQUEST), browser)
         visit = self._kit.before_sign_in(request, browser, about=self.about)
         words = visit.words
-        session, account = _meant(asked)
-        seconds = 0 if session is None else self._store.clock.now() - session.auth_time
+        meant = _meant(asked)
+        now = self._store.clock.now()
         return self._kit.pages.render(
             visit,
             "logout.html",
             words.text("logout.title"),
             may_end_at=() if asked.form_action is None else (asked.form_action,),
             client=None if asked.client is None else shown_client(asked.client, words),
-            person=None if account is None else ShownPerson.of(account),
-            since=None if session is None else words.ago(seconds),
+            people=[(ShownPerson.of(account), words.ago(now - session.auth_time)) for session, account in meant],
             **self._kit.promises.in_words(words),
         )
 
@@ -62,8 +61,7 @@ class SignOutPage(PageDoor):
         return see_other(done.location, cookies=(cookie,), outcome="signed_out")
 
 
-def _meant(asked: SignOut) -> tuple[Session, Account] | tuple[None, None]:
-    """Return whom the page names: whom the client means, else the one who signed in last."""
+def _meant(asked: SignOut) -> list[tuple[Session, Account]]:
+    """Return who would be signed out: whom the client means, else everybody in this browser."""
     hinted = [pair for pair in asked.people if pair[0].sid == asked.hinted_sid]
-    found = hinted or list(asked.people)
-    return found[0] if found else (None, None)
+    return hinted or list(asked.people)

@@ -1,17 +1,20 @@
-"""A mail message as a value, and how it is spelt (RFC 5322)."""
+"""How a mail message is spelt (RFC 5322).
+
+The library for it takes 1.5 MiB and 20 ms to load, which a server that sends no mail should not pay, so it comes with the first letter.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from auth_server.mail.contract import Message
 
-_POLICY: Final = SMTP.clone(utf8=True)
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+_SENDER: Final = re.compile(r"(?:(?P<name>[^<>@]+) )?<(?P<in_brackets>[^<>@\s]+@[^<>@\s]+)>|(?P<alone>[^<>@\s]+@[^<>@\s]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,10 @@ class Sender:
         Raises:
             ValueError: it is neither.
         """
-        name, address = parseaddr(text)
-        if address.count("@") != 1 or not all(address.split("@")) or not text.isprintable():
+        found = _SENDER.fullmatch(text)
+        if found is None or not text.isprintable():
             raise ValueError("must be a mail address, or a name and a mail address in angle brackets")
-        return cls(name, address)
+        return cls(found["name"] or "", found["in_brackets"] or found["alone"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,13 @@ class Speller:
         Raises:
             ValueError: the recipient is no single address (a line break in it would begin another header).
         """
+        from email.headerregistry import Address
+        from email.message import EmailMessage
+        from email.policy import SMTP
+        from email.utils import format_datetime
+
         local, _, domain = message.recipient.rpartition("@")
-        spelt = EmailMessage(policy=_POLICY)
+        spelt = EmailMessage(policy=SMTP.clone(utf8=True))
         spelt["From"] = Address(self.sender.name, addr_spec=self.sender.address)
         spelt["To"] = Address(username=local, domain=domain)
         spelt["Subject"] = message.subject

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import smtplib
-import ssl
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from auth_server.mail.contract import Mailer, MailUnsent, Message
 from auth_server.mail.messages import Speller
+
+if TYPE_CHECKING:
+    from smtplib import SMTP
 
 _SECONDS: Final = 10
 
@@ -34,20 +35,26 @@ class SmtpMailer(Mailer):
         self._server = server
 
     def send(self, message: Message) -> None:
+        # With the first letter, like what spells it.
+        from smtplib import SMTPException
+
         spelt = self._speller.spell(message)
         try:
             with self._connect() as connection:
                 connection.send_message(spelt)
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, SMTPException) as error:
             # The text of such an error may quote the recipient.
             code = getattr(error, "smtp_code", None)
             raise MailUnsent(f"{type(error).__name__}" + (f" {code}" if code else "")) from error
 
-    def _connect(self) -> smtplib.SMTP:
+    def _connect(self) -> SMTP:
+        import smtplib
+        import ssl
+
         server = self._server
         if server.tls == "always":
             context = ssl.create_default_context()
-            connection: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=_SECONDS, context=context)
+            connection: SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=_SECONDS, context=context)
         else:
             connection = smtplib.SMTP(server.host, server.port, timeout=_SECONDS)
         try:

@@ -85,7 +85,7 @@ def _checked(loaded: Loaded) -> Settings:
         client_id_metadata=value["CLIENT_ID_METADATA"],
         **_pages_and_mail(value, issuer),
         log_level=value["LOG_LEVEL"],
-        warnings=loaded.warnings,
+        warnings=(*loaded.warnings, *_mail_warnings(value, loopback=loopback)),
     )
     if faults := find_faults(settings):
         raise SettingsError(faults)
@@ -104,6 +104,12 @@ def _pages_and_mail(value: Mapping[str, Any], issuer: str) -> dict[str, Any]:
         "privacy_url": value["PRIVACY_URL"],
         "demo": value["DEMO"],
     }
+
+
+def _mail_warnings(value: Mapping[str, Any], *, loopback: bool) -> tuple[str, ...]:
+    if loopback or value["SMTP_URL"] not in (None, "console:"):
+        return ()
+    return (f"mail is printed on standard output, with links that let people in: set {PREFIX}SMTP_URL",)
 
 
 def _key_policy(value: Mapping[str, Any]) -> KeyPolicy:

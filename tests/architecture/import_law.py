@@ -142,6 +142,8 @@ LAZY_IMPORTERS: Final = (
     "auth_server/__main__.py",
     "auth_server/keys/custodians/aws_kms.py",
     "auth_server/keys/pkcs11_binding.py",
+    "auth_server/mail/messages.py",
+    "auth_server/mail/smtp.py",
     "auth_server/web/templating.py",
     "resource_server/cli/",
     "resource_server/guard.py",

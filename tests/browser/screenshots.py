@@ -39,7 +39,7 @@ def _walk(site: Site, browser: Browser, folder: Path) -> list[str]:
         drawn.append(name)
 
     desk = a_visitor(site, browser, width=820)
-    name = site.person(prefix="amelie")
+    name = site.person()
     desk.open(site.authorize())
     shoot(desk, "sign-in-light")
     shoot(desk, "sign-in-dark", "dark")
