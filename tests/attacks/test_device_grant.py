@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from auth_server.clients.service import RegistrationRefused
 from auth_server.devices.service import TooManyTries, UnknownUserCode
 from auth_server.endpoints.registry import registration_rules
 from auth_server.protocol import user_code
@@ -225,3 +226,32 @@ async def test_over_codes_are_purged(issuer: Issuer) -> None:
     issuer.clock.advance(1_201)
 
     assert await issuer.store.run(lambda tx: tx.device_codes.forget()) == 1
+
+
+async def test_a_device_may_ask_who_its_person_is(issuer: Issuer) -> None:
+    scope = frozenset({"openid", "notes:read"})
+    client = a_public_client("console", grants=frozenset({DEVICE_GRANT}), scope=scope)
+    await issuer.services.clients.register(client, registration_rules())
+    session = await issuer.session()
+
+    async def redeemed(asked: str) -> dict[str, object]:
+        begun = await issuer.begin_device("console", scope=asked)
+        await issuer.services.other_grants.devices.approve(begun["user_code"], session, FACTS)
+        answer = await issuer.token("console", grant_type=DEVICE_GRANT, device_code=begun["device_code"])
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    alone, both = await redeemed("openid"), await redeemed("openid notes:read profile")
+
+    identity = claims_of(str(alone["id_token"]))
+    assert (identity["sub"], identity["aud"], identity["sid"]) == (session.sub, "console", session.sid)
+    assert claims_of(str(alone["access_token"]))["aud"] == issuer.services.settings.issuer
+    assert (alone["scope"], both["scope"]) == ("openid", "notes:read openid")
+    assert set(claims_of(str(both["access_token"]))["aud"]) == {NOTES, issuer.services.settings.issuer}
+    assert "refresh_token" not in alone  # it is not registered for refreshing
+
+
+async def test_a_client_with_pairwise_subjects_has_no_device_grant(issuer: Issuer) -> None:
+    client = a_public_client("paired-tv", grants=frozenset({DEVICE_GRANT}), subject_type="pairwise")
+    with pytest.raises(RegistrationRefused):
+        await issuer.services.clients.register(client, registration_rules())

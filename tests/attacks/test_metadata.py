@@ -35,6 +35,31 @@ async def test_h14_what_the_server_says_to_a_visitor_is_about_the_issuer(issuer:
     assert "evil.example" not in (await issuer.http.get("/", headers={"Host": "evil.example"})).text
 
 
+@pytest.mark.parametrize(
+    "header, value",
+    [
+        ("X-Forwarded-Proto", "http"),
+        ("X-Forwarded-Host", "evil.example"),
+        ("X-Forwarded-For", "127.0.0.1"),
+        ("Forwarded", "for=127.0.0.1;proto=http;host=evil.example"),
+        ("X-SSL-Client-Cert", "-----BEGIN CERTIFICATE-----"),
+        ("X-Forwarded-Client-Cert", "Hash=00"),
+        ("SSL-Client-Verify", "SUCCESS"),
+    ],
+)
+async def test_h15_a_spoofed_proxy_header_has_no_effect(issuer: Issuer, header: str, value: str) -> None:
+    """No proxy is trusted unless an operator names it, and no certificate is believed that a header brings."""
+    spoofed = {header: value}
+    for path in (well_known.OPENID_CONFIGURATION, well_known.JWKS):
+        usual, told = await issuer.http.get(path), await issuer.http.get(path, headers=spoofed)
+        assert (told.status_code, told.content) == (usual.status_code, usual.content)
+    for client in ("app", None):
+        form = {"grant_type": "client_credentials", "client_id": "app"}
+        answer = await issuer.post("/token", form, client, spoofed)
+        assert answer.status_code == (200 if client else 401)
+    assert all('"ip":"192.0.2.7"' in line for line in issuer.log if '"event":"request"' in line)
+
+
 async def test_h16_only_public_halves_are_published(issuer: Issuer) -> None:
     answer = await issuer.http.get(well_known.JWKS)
 
