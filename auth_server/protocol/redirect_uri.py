@@ -35,7 +35,10 @@ def form_action_source(uri: str) -> str:
     Chromium applies `form-action` to redirects too, so the page whose form may end at a client has to name it.
     """
     parts = urlsplit(uri)
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
+    # CSP has no source expression for an IPv6 address; its scheme is the narrowest that works.
+    if not parts.netloc or "[" in parts.netloc:
+        return f"{parts.scheme}:"
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def shown_host(uri: str) -> str:
