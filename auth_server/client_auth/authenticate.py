@@ -48,13 +48,13 @@ class Around:
     """What surrounds the look at a proof. None of it is needed by a method that is pure.
 
     Attributes:
-        fetch: gets a document that a decision lacked; never raises.
+        fetch: gets a document that a decision lacked, by URL and age; whether a stranger chose the URL; never raises.
         spend: notes the use of a proof that counts once; False when it was used before.
         used: is told of each client that proved itself.
     """
 
     guesses: Guesses
-    fetch: Callable[[str, float], Awaitable[object]]
+    fetch: Callable[[str, float, bool], Awaitable[object]]
     spend: Callable[[Used], Awaitable[bool]]
     used: Callable[[Client], Awaitable[None]]
 
@@ -132,7 +132,7 @@ class Authenticator:
                 return method.is_proven(proof, client, now)
             except NeedsFetch as needs:
                 # Outside any transaction; the URL comes from the client's registration, never from this request.
-                await self.around.fetch(needs.url, needs.max_age)
+                await self.around.fetch(needs.url, needs.max_age, client.is_unverified)
         return False
 
     async def _why(self, method: ClientAuthMethod, proof: Proof, client: Client, now: int) -> str:

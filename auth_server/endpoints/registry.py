@@ -90,7 +90,10 @@ def _authenticator(services: Services) -> Authenticator:
     async def spend(use: Used) -> bool:
         return await store.run(lambda tx: tx.assertions.spend(use.digest, use.until))
 
-    around = Around(other.client_guesses, services.outbound.document, spend, other.client_uses.note)
+    async def fetch(url: str, max_age: float, for_stranger: bool) -> None:
+        await services.outbound.document(url, max_age, for_stranger=for_stranger)
+
+    around = Around(other.client_guesses, fetch, spend, other.client_uses.note)
     methods = all_methods(AuthCollaborators(other.assertions))
     return Authenticator(methods, services.clients.find, services.clients.find_anew, store.clock, around)
 

@@ -62,7 +62,7 @@ class _NoLimits:
 
 
 def _around() -> Around:
-    async def fetch(_url: str, _max_age: float) -> None: ...
+    async def fetch(_url: str, _max_age: float, _for_stranger: bool) -> None: ...
 
     async def spend(_used: Used) -> bool:
         return True
