@@ -26,6 +26,9 @@ PAGES = {
     "token-exchange.md": '"issued_token_type":"urn:ietf:params:oauth:token-type:access_token"',
     "device.md": '"user_code":"',
     "dynamic-registration.md": '"client_name":"An agent"',
+    "mail.md": "the settings are good",
+    "pages.md": "<h1>Sign in</h1>",
+    "accounts.md": '"username":"demo"',
 }
 
 
