@@ -142,7 +142,7 @@ async def test_the_claims_parameter_says_where_a_claim_is_wanted_and_scopes_whet
 async def test_an_access_token_tells_a_resource_what_it_declared_and_nothing_else(issuer: Issuer) -> None:
     await _knows(issuer)
     await issuer.services.resources.delete("http://localhost:8001")
-    declared = frozenset({"groups", "department", "https://hr.example/department", "name"})
+    declared = frozenset({"groups", "department", "https://hr.example/department"})
     await issuer.services.resources.create(a_resource(claims=declared))
     visitor = Visitor(issuer)
 
