@@ -32,7 +32,7 @@ from resource_server.verifier.errors import RevocationsUnknown, TokenRefused
 from resource_server.verifier.feed_page import BadPage, Page, SignedByUnknownKey, verify_page
 from resource_server.verifier.policy import Policy
 from resource_server.verifier.revoked import Revoked, TooManyRevocations
-from resource_server.verifier.token import VerifiedToken
+from resource_server.verifier.token import VerifiedToken, clear
 from shared.revocation import FETCH_SECONDS, LONGEST_WAIT, MAX_PAGE_BYTES, SILENT_AFTER
 
 SilentFeed: TypeAlias = Literal["open", "closed"]
@@ -103,8 +103,9 @@ class Revocations:
         # Threads do not live on in a forked child.
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        # Whether `check` could have anything to say; one attribute, because every request asks it.
-        self.must_check = True
+        # Stands for all that is known now: a token that was held against it need not be again. None: nothing is revoked at all. One
+        # attribute, because every request asks it.
+        self.clearance: object = object()
         self._needs_care = True
 
     # For callers.
@@ -118,9 +119,15 @@ class Revocations:
         Raises:
             RevokedKey, RevokedToken, RevocationsUnknown.
         """
+        clearance = self.clearance  # before the look: what comes in between has another one
         self.revoked.check(token)
         if self._needs_care or silent_feed is not None:
             self._check_feed(silent_feed)
+        else:
+            clear(token, clearance)
+
+    def _renew(self) -> None:
+        self.clearance = object() if self.revoked.any or self._is_strict else None
 
     def _check_feed(self, silent_feed: SilentFeed | None) -> None:
         if self._thread is None and self._address is not None:
@@ -141,7 +148,7 @@ class Revocations:
         """Follow the feed at `address`; None says that the issuer has none."""
         self._address, self._was_told = address, True
         if address is None:
-            self.must_check = self.revoked.any or self._is_strict
+            self._renew()
             return
         with self._lock:
             if not self._closed.is_set() and (self._thread is None or not self._thread.is_alive()):
@@ -267,9 +274,13 @@ class Revocations:
         if not page.is_snapshot and page.first != (self._cursor or 0) + 1:
             expected, self._cursor = (self._cursor or 0) + 1, None
             raise BadPage(f"a gap: entries from {page.first} on, expected {expected}")
-        self.must_check = True
-        for entry in page.entries:
-            self.revoked.add(entry)
+        try:
+            for entry in page.entries:
+                self.revoked.add(entry)
+        finally:
+            # Behind the entries: whoever looked at less than all of them looks again.
+            if page.entries:
+                self.clearance = object()
         moved, self._cursor = page.last != self._cursor, page.last
         self.pages += 1
         self._failures, self.last_failure = 0, None
@@ -279,7 +290,8 @@ class Revocations:
         if held is not None and held < page.key_epoch:
             self._keys.hasten()
         self._forget()
-        self.must_check = self.revoked.any or self._is_strict
+        if not self.revoked.any or self.clearance is None or page.is_snapshot:
+            self._renew()
         if moved and not page.has_more:
             self._save()
         told, self._key_epoch = self._key_epoch, page.key_epoch
@@ -328,6 +340,7 @@ class Revocations:
             return
         for entry in saved.entries:
             self.revoked.add(entry)
+        self.clearance = object()
         self._cursor = saved.cursor
         self._tell("info", "saved_feed_loaded", {"entries": len(saved.entries)})
 

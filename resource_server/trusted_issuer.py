@@ -75,7 +75,7 @@ class TrustedIssuer:
             verified = verify(compact, view.key_set, self.policy, int(now))
             self._verified.add(digest, verified, view.generation)
         # Behind the cache of verified tokens, which knows what a token says and never whether it still stands.
-        if self.revocations.must_check:
+        if verified.cleared is not self.revocations.clearance:
             self.revocations.check(verified)
         return verified
 

@@ -72,7 +72,7 @@ class Revoked:
 
         Whole seconds: a token of the very second of a revocation may be older than it, so it is refused.
         """
-        claims = token.claims
+        claims = token.read
         get = claims.get
         try:
             # One look for all of them: hardly any token is among them, and every request asks.
@@ -85,7 +85,7 @@ class Revoked:
         self._check_each(token)
 
     def _check_each(self, token: VerifiedToken) -> None:
-        claims = token.claims
+        claims = token.read
         if token.key_id in self._kids:
             raise RevokedKey(f"kid {token.key_id!r}")
         for name, dead in self._by_claim:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from resource_server.verifier.profile import Profile
@@ -26,6 +26,8 @@ class VerifiedToken:
     scopes: frozenset[str]
     valid_from: int
     expires_at: int
+    # By which state of the issuer's revocation feed the token was last found to stand; another state asks again.
+    cleared: object = field(compare=False, repr=False)
 
     def __init__(self) -> None:
         raise TypeError("only verify() makes a VerifiedToken")
@@ -68,6 +70,8 @@ _new: Final = object.__new__
 _SETTERS: Final = tuple(
     VerifiedToken.__dict__[name].__set__ for name in ("claims", "read", "profile", "key_id", "scopes", "valid_from", "expires_at")
 )
+# For whoever holds a token against the feed.
+clear: Final = VerifiedToken.__dict__["cleared"].__set__
 _set_claims, _set_read, _set_profile, _set_key_id, _set_scopes, _set_valid_from, _set_expires_at = _SETTERS
 
 
@@ -83,4 +87,5 @@ def seal(
     _set_scopes(token, scopes)
     _set_valid_from(token, valid_from)
     _set_expires_at(token, claims[names.EXPIRES_AT])
+    clear(token, None)
     return token

@@ -76,6 +76,25 @@ async def test_the_asynchronous_driver_refuses_it_too(issuer: IssuerServer, feed
             await guard.averify(_token(issuer))
 
 
+def test_a_token_that_was_cleared_is_held_against_every_later_entry(issuer: IssuerServer, feed: FakeFeed) -> None:
+    """What was found to stand is remembered for one state of the feed, and never longer."""
+    feed.revoke("sid", "other")
+    with a_guard(issuer) as guard:
+        guard.warm()
+        token = _token(issuer)
+        first = [guard.verify(token).token.cleared for _ in range(2)]
+
+        feed.revoke("sid", "another")
+        _heard(guard, 2)
+        second = guard.verify(token).token.cleared
+        feed.revoke("sid", "s1")
+        _heard(guard, 3)
+
+        assert first[0] is first[1] is not None
+        assert second is not first[0]
+        assert _reason(guard, token) == "revoked"
+
+
 def test_warming_reads_the_whole_feed(issuer: IssuerServer, feed: FakeFeed) -> None:
     feed.revoke("grant", "g1")
     with a_guard(issuer) as guard:
@@ -292,7 +311,7 @@ def test_an_issuer_without_a_feed_is_verified_as_ever(issuer: IssuerServer) -> N
 
         assert (readiness.ready, readiness.warnings) == (True, ())
         assert _reason(guard, _token(issuer)) is None
-        assert not _feed_of(guard).must_check
+        assert _feed_of(guard).clearance is None
         assert guard.statistics()["feed_followed"] == 0
 
 
