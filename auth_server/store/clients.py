@@ -67,8 +67,9 @@ CLIENT: Final = Table(
 CLIENT_SECRET: Final = Table(
     "client_secret",
     METADATA,
+    Column("client_id", Text, ForeignKey("client.client_id", ondelete="CASCADE"), primary_key=True),
+    # Two clients that were given one secret have it each for itself.
     Column("digest", Digest, primary_key=True),
-    Column("client_id", Text, ForeignKey("client.client_id", ondelete="CASCADE"), nullable=False, index=True),
     Column("created_at", Milliseconds, nullable=False),
     Column("expires_at", Number),
 )

@@ -74,6 +74,18 @@ async def test_a_name_is_taken_once(any_store: Store) -> None:
     assert (_stored(any_store, "app") or a_client()).name == "first"
 
 
+async def test_two_clients_that_were_given_one_secret_have_it_each_for_itself(any_store: Store, clock: FakeClock) -> None:
+    clients = _clients(any_store)
+    for name in ("app", "other"):
+        await clients.register(a_client(name), RULES, Secret(SECRET))
+
+    await clients.rotate_secret("app", overlap=0)
+
+    ends = {name: [secret.expires_at for secret in (_stored(any_store, name) or a_client()).secrets] for name in ("app", "other")}
+    assert ends["other"] == [None]
+    assert sorted(ends["app"], key=str) == [clock.now(), None]
+
+
 async def test_a_registration_that_makes_no_sense_stores_nothing(any_store: Store) -> None:
     with pytest.raises(RegistrationRefused) as refused:
         await _clients(any_store).register(a_client("a b", grants=frozenset({"x"})), RULES, Secret("short"))

@@ -174,6 +174,7 @@ def _catalog(engines: Engines) -> list[tuple[Any, ...]]:
 
 
 def _sorted_lines(definition: str) -> list[str]:
-    # Alembic writes the constraints of a table in another order, and SQLite puts each added column behind the last one on its line.
-    lines = [part for line in definition.splitlines() for part in re.split(r", (?![^(]*\))", line)]
+    # Alembic writes the constraints of a table in another order, SQLite puts each added column behind the last one on its line, and it
+    # quotes the name of a table that was made under another one.
+    lines = [part for line in definition.replace('"', "").splitlines() for part in re.split(r", (?![^(]*\))", line)]
     return sorted(line.strip().rstrip(",") for line in lines if line.strip())
