@@ -25,6 +25,7 @@ from auth_server.app import Application
 from auth_server.clients.proof_metadata import JWT_BEARER
 from auth_server.clients.service import FIRST_PARTY
 from auth_server.grants.token_exchange import TOKEN_EXCHANGE
+from auth_server.jobs.deliver_mail import DeliverMail
 from auth_server.outbound.fetch import Network
 from auth_server.protocol.authorization import SignIn, StartFamily
 from auth_server.protocol.client import Client, ExchangePolicy
@@ -108,6 +109,8 @@ CLIENTS: Final = (
     a_public_client("workload", grants=frozenset({JWT_BEARER}), trusted_issuers=(a_trust(),)),
     a_public_client("tv", grants=frozenset({DEVICE_GRANT, "refresh_token"})),
 )
+# Letters stay in the outbox, where tests look at them; the job that sends them has tests of its own.
+DeliverMail.interval = 3_600.0
 CHEAP: Final = Argon2Cost(memory_kib=8, passes=1, lanes=1)
 # Opened once: they are the same keys in every test, and each costs two checks of its primes.
 _SIGNERS: Final[dict[str, Any]] = {}

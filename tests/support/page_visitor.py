@@ -73,11 +73,12 @@ def path_of(response: httpx2.Response) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
-async def a_ticket(issuer: Issuer, purpose: Purpose, username: str = "alice") -> str:
+async def a_ticket(issuer: Issuer, purpose: Purpose, username: str = "alice", *, address: str | None = None) -> str:
     """Return the token of a link that was sent to somebody."""
     sub = await issuer.sub(username)
     tickets = issuer.services.correspondence.tickets
-    ref: TicketRef = await issuer.store.run(lambda tx: tickets.issue(tx, purpose, sub, address=f"{username}@mail.example"))
+    sent_to = address or f"{username}@mail.example"
+    ref: TicketRef = await issuer.store.run(lambda tx: tickets.issue(tx, purpose, sub, address=sent_to))
     return tickets.token(ref)
 
 
