@@ -117,10 +117,15 @@ class Guard(Frameworks):
             monotonic=monotonic,
         )
         self._issuers = TrustedIssuers([options.trust(one) for one in named], cached_tokens)
-        self._only, self._tell, self._clock, self._decryption = self._issuers.only, on_event, clock, decryption
-        self.cookies: Final = CookieTransport(cookie_origins, self._issuers.first.policy.issuer) if cookie_origins else None
-        self.resource, self._resource_metadata = (own := names_of(audience)[0]), metadata_address(own)
-        self.document_paths: Final = document_paths(self.resource, encrypted=decryption is not None)
+        self._only, self._tell, self._clock = self._issuers.only, on_event, clock
+        self._show_itself(names_of(audience)[0], cookie_origins, decryption)
+
+    def _show_itself(self, resource: str, cookie_origins: Collection[str], decryption: DecryptionKeys | None) -> None:
+        """Settle what this API is called, what it publishes of itself, and by which ways it takes tokens."""
+        self.resource, self._resource_metadata = resource, metadata_address(resource)
+        self._decryption = decryption
+        self.document_paths = document_paths(resource, encrypted=decryption is not None)
+        self.cookies = CookieTransport(cookie_origins, self._issuers.first.policy.issuer) if cookie_origins else None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, on_event: Tell = log_event) -> Guard:
