@@ -207,11 +207,11 @@ class Visitor:
         """The value of a cookie."""
         return next((cookie["value"] for cookie in self.context.cookies() if cookie["name"] == name), None)
 
-    def find_barriers(self) -> list[str]:
-        """Return what axe-core finds wrong with the page, in both colour schemes, and whether it has to be scrolled sideways."""
+    def find_barriers(self, *schemes: str) -> list[str]:
+        """Return what axe-core finds wrong with the page, in these colour schemes, and whether it has to be scrolled sideways."""
         found = []
-        for scheme in ("light", "dark"):
-            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        for scheme in schemes:
+            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
             results = _AXE.run(self.page)
             for violation in results.response["violations"]:
                 nodes = "; ".join(node["html"] for node in violation["nodes"])
