@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from resource_server import Guard, TokenRefused
-from resource_server.verifier.errors import RevocationsUnknown, RevokedKey, RevokedToken
-from resource_server.verifier.scopes import requirement
+from resource_server.verifier.errors import RevokedKey, RevokedToken
 from tests.resource_server.feeds import FakeFeed, a_feed, until
 from tests.resource_server.support import (
     NOW,
@@ -82,6 +81,7 @@ def test_a_token_that_was_cleared_is_held_against_every_later_entry(issuer: Issu
     with a_guard(issuer) as guard:
         guard.warm()
         token = _token(issuer)
+        guard.verify(token)  # the first look at a guard's feed also sees whether it is followed
         first = [guard.verify(token).token.cleared for _ in range(2)]
 
         feed.revoke("sid", "another")
@@ -245,100 +245,6 @@ def test_a_file_that_cannot_be_trusted_is_not_read(issuer: IssuerServer, feed: F
 
         assert _reason(again, _token(issuer)) == "revoked"  # from the issuer
     assert events.named("saved_feed_unusable")
-
-
-class _Silence:
-    """A clock on which the feed falls silent when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_a_silent_feed_leaves_an_open_guard_to_exp_and_says_so(issuer: IssuerServer, feed: FakeFeed) -> None:
-    clock, events = _Silence(), Events()
-    with a_guard(issuer, monotonic=clock, on_event=events) as guard:
-        guard.warm()
-        feed.status = 500
-        feed.interrupt()
-        clock.now += 16
-        until(lambda: events.named("feed_silent"))
-
-        assert _reason(guard, _token(issuer)) is None
-        readiness = guard.ready()
-        assert readiness.ready
-        assert any("revocation feed" in warning and "16 s ago" in warning for warning in readiness.warnings)
-        assert guard.statistics()["feed_silent"] == 1
-
-        feed.status = 200
-        until(lambda: events.named("feed_heard"))
-        assert guard.statistics()["feed_silent"] == 0
-
-
-def test_a_silent_feed_makes_a_closed_guard_answer_503(issuer: IssuerServer, feed: FakeFeed) -> None:
-    clock = _Silence()
-    with a_guard(issuer, monotonic=clock, silent_feed="closed") as guard:
-        guard.warm()
-        feed.revoke("sid", "s9")
-        _heard(guard, 2)
-        assert _reason(guard, _token(issuer)) is None
-        feed.status = 500
-        feed.interrupt()
-        clock.now += 16
-
-        with pytest.raises(RevocationsUnknown) as refused:
-            guard.verify(_token(issuer))
-        assert (refused.value.status, refused.value.retry_after) == (503, 1)
-        # What is known to be revoked is known.
-        assert _reason(guard, _token(issuer, sid="s9")) == "revoked"
-        assert not guard.ready()
-
-
-def test_a_closed_guard_wants_an_issuer_that_has_a_feed(issuer: IssuerServer) -> None:
-    with a_guard(issuer, silent_feed="closed") as guard:
-        readiness = guard.warm()
-
-        assert not readiness
-        assert "the issuer has none" in readiness.reasons[0]
-        assert _reason(guard, _token(issuer)) == "revocations_unknown"
-
-
-def test_an_issuer_without_a_feed_is_verified_as_ever(issuer: IssuerServer) -> None:
-    with a_guard(issuer) as guard:
-        readiness = guard.warm()
-
-        assert (readiness.ready, readiness.warnings) == (True, ())
-        assert _reason(guard, _token(issuer)) is None
-        assert _feed_of(guard).clearance is None
-        assert guard.statistics()["feed_followed"] == 0
-
-
-def test_a_snapshot_may_be_required_before_anything_is_accepted(issuer: IssuerServer, feed: FakeFeed) -> None:
-    feed.status = 500
-    with a_guard(issuer, require_snapshot=True) as guard:
-        until(lambda: _reason(guard, _token(issuer)) == "revocations_unknown" and feed.questions)
-        assert not guard.ready()
-        feed.status = 200
-        until(lambda: _reason(guard, _token(issuer)) is None)
-
-        assert guard.ready()
-
-
-def test_one_route_may_ask_for_more_than_the_guard(issuer: IssuerServer, feed: FakeFeed) -> None:
-    clock = _Silence()
-    with a_guard(issuer, monotonic=clock) as guard:
-        guard.warm()
-        who = guard.verify(_token(issuer))
-        guard.check(who, requirement(silent_feed="closed"))
-        feed.status = 500
-        feed.interrupt()
-        clock.now += 16
-
-        guard.check(who, requirement(silent_feed="open"))
-        with pytest.raises(RevocationsUnknown):
-            guard.check(who, requirement(silent_feed="closed"))
 
 
 @pytest.mark.parametrize("algorithms", [["ES256"], ["ES256", "PS256"]])
