@@ -11,21 +11,23 @@ from auth_server.audit.log import record
 from auth_server.cli.command import Answer, Command
 from auth_server.cli.config_file import apply_config, load_config
 from auth_server.cli.opened import carry_out, sqlite_file
+from auth_server.cli.presets import Prepared, add_preset_options, asked_resource, prepare, told
 from auth_server.keys.key_file import FILE_NAME
+from auth_server.protocol.resource import Resource
 from auth_server.services import Services
 from auth_server.settings import Settings, load
 from auth_server.store.signing_keys import RingView
 
 
-def _init(_given: argparse.Namespace) -> Answer:
-    settings = load()
+def _init(given: argparse.Namespace) -> Answer:
+    settings, resource = load(), asked_resource(given)
     if settings.config is not None:
         load_config(settings.config, settings.signing_algorithms)  # a fault in the file is told before anything is made
     expected = _files(settings)
     before = {path for path in expected.values() if path.exists()}
 
     async def work(services: Services) -> Answer:
-        return await _initialise(services, {name: (path, path not in before) for name, path in expected.items()})
+        return await _initialise(services, {name: (path, path not in before) for name, path in expected.items()}, resource)
 
     return carry_out(settings, work, migrated=False)
 
@@ -39,7 +41,7 @@ def _files(settings: Settings) -> dict[str, Path]:
     return files
 
 
-async def _initialise(services: Services, files: dict[str, tuple[Path, bool]]) -> Answer:
+async def _initialise(services: Services, files: dict[str, tuple[Path, bool]], resource: Resource | None) -> Answer:
     if migrated := not services.store.is_at_head():
         from auth_server.store.migrate import upgrade  # Alembic takes a second to import
 
@@ -57,8 +59,18 @@ async def _initialise(services: Services, files: dict[str, tuple[Path, bool]]) -
     rows.append(("schema", "this version's", migrated))
     rows += [(f"signing keys, ring {view.ring}", f"{len(view.keys)} keys", view.ring not in before) for view in rings]
     rows += [(item.kind, item.name, True) for item in created]
-    document = {"steps": [{"what": what, "name": name, "created": new} for what, name, new in rows]}
-    return Answer(document, "\n".join(_line(*row) for row in rows) + "\n\nready: auth-server serve")
+    prepared = None if resource is None else await prepare(services, resource)
+    if prepared is not None:
+        rows.append(("resource", prepared.resource.identifier, prepared.is_new))
+    document: dict[str, object] = {"steps": [{"what": what, "name": name, "created": new} for what, name, new in rows]}
+    next_step = "ready: auth-server serve" if prepared is None else told(prepared, services.settings)
+    return Answer(document | _preset(prepared), "\n".join(_line(*row) for row in rows) + f"\n\n{next_step}")
+
+
+def _preset(prepared: Prepared | None) -> dict[str, object]:
+    if prepared is None:
+        return {}
+    return {"settings": {**prepared.issuer_settings, **prepared.server_settings}, "settings_file": str(prepared.file)}
 
 
 async def _rings(services: Services) -> list[RingView]:
@@ -74,8 +86,13 @@ COMMANDS: Final = (
         "",
         "make data folder, database and keys ready",
         "Make everything ready that a server needs: data folder, database and its schema, key encryption keys (with SQLite), signing "
-        "keys, and what AUTH_SERVER_CONFIG declares. What is there already is left alone, so it may be run again.",
-        ("AUTH_SERVER_DATA_DIR=/var/lib/sealwright auth-server init",),
+        "keys, and what AUTH_SERVER_CONFIG declares. What is there already is left alone, so it may be run again. A preset makes ready "
+        "for a purpose, and prints the settings that go with it.",
+        (
+            "AUTH_SERVER_DATA_DIR=/var/lib/sealwright auth-server init",
+            'auth-server init --preset mcp --mcp-server http://localhost:8080/mcp --scope "orders:read=Read your orders"',
+        ),
         _init,
+        add_preset_options,
     ),
 )

@@ -23,7 +23,7 @@ from auth_server.protocol.errors import InvalidGrant, InvalidScope, InvalidTarge
 from auth_server.protocol.form import Form
 from auth_server.protocol.people import permissions_of_roles, visible_to
 from auth_server.protocol.pkce import check_code_verifier
-from auth_server.protocol.resource import resource_of_grant
+from auth_server.protocol.resource import names, resource_of_grant
 from auth_server.protocol.scope import OFFLINE_ACCESS, OPENID, granted_today
 from auth_server.protocol.user_claims import declared_by, released_by_name
 from auth_server.store.authorization_codes import CodeFacts, NewCode
@@ -90,7 +90,7 @@ class AuthorizationCode(Grant[CodeRequest, CodeFacts | None]):
             raise InvalidGrant(_REFUSED, detail="expired, or its account or session is")
         _check_binding(request, code)
         resource = resource_of_grant(code.resource, client, directory.resources, self._issuer)
-        if request.resource not in (None, resource.identifier):
+        if request.resource is not None and not names(request.resource, resource.identifier):
             raise InvalidTarget("the code is for another resource")
         if request.scope is not None and not request.scope <= code.scope:
             # RFC 6749 knows no scope here. Some clients repeat it all the same; none may think that it got more.

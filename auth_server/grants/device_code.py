@@ -25,7 +25,7 @@ from auth_server.protocol.errors import (
 from auth_server.protocol.form import Form
 from auth_server.protocol.people import permissions_of_roles, visible_to
 from auth_server.protocol.polling import SLOWER_SECONDS, Poll, judge
-from auth_server.protocol.resource import Resource, choose_audience, issuer_as_resource
+from auth_server.protocol.resource import Resource, choose_audience, issuer_as_resource, names
 from auth_server.protocol.scope import OPENID, UNOWNED, grant_scope, may_go_offline
 from auth_server.protocol.user_claims import declared_by
 from auth_server.store.device_codes import Approver, Device
@@ -119,7 +119,7 @@ class DeviceCodeGrant(Grant[DeviceCodeRequest, DeviceFacts | None]):
     ) -> Authorization:
         device = facts.device
         resource = target_of(device.scope, device.resource, client, directory, self._issuer)
-        if request.resource not in (None, resource.identifier):
+        if request.resource is not None and not names(request.resource, resource.identifier):
             raise InvalidTarget("the device was approved for another resource")
         asked = device.scope if request.scope is None else _narrowed(request.scope, device.scope)
         scope = grant_scope(asked, client, resource, permissions_of_roles(facts.roles, directory.permissions_of))

@@ -14,7 +14,7 @@ from auth_server.protocol.errors import InvalidScope, InvalidTarget, OAuthError
 from auth_server.protocol.form import Form
 from auth_server.protocol.people import permissions_of_roles, visible_to
 from auth_server.protocol.refresh import Family, RefreshPolicy, RefreshToken, Step, classify, is_live, refused
-from auth_server.protocol.resource import resource_of_grant
+from auth_server.protocol.resource import names, resource_of_grant
 from auth_server.protocol.scope import OFFLINE_ACCESS, OPENID, granted_today
 from auth_server.protocol.user_claims import declared_by, released_by_name
 from auth_server.store.refresh_tokens import FamilyFacts
@@ -69,7 +69,7 @@ class RefreshTokenGrant(Grant[RefreshRequest, FamilyFacts | None]):
             raise refused("right generation, other secret")
         if step in _AFTERMATHS:
             raise _AFTERMATHS[step](self._families, family, client)
-        if request.resource not in (None, family.resource):
+        if request.resource is not None and not names(request.resource, family.resource):
             raise InvalidTarget("the grant is for another resource")
         resource = resource_of_grant(family.resource, client, directory.resources, self._issuer)
         permissions = permissions_of_roles(facts.roles, directory.permissions_of)

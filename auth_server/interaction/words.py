@@ -139,13 +139,16 @@ def reasons_in_words(words: Catalogue, error: ApiError) -> tuple[str, ...]:
 
 
 def _warning(client: Client, words: Catalogue, redirect_uri: str | None) -> str | None:
-    if client.client_id.startswith("https://"):
-        return words.text("consent.warning.document")
-    if client.is_dynamic or client.is_unverified:
-        return words.text("consent.warning.self_registered")
+    host = urlsplit(client.client_id).hostname if client.client_id.startswith("https://") else None
+    said = []
+    if host is not None:
+        said.append(words.text("consent.warning.document", host=host))
+    elif client.is_dynamic:
+        said.append(words.text("consent.warning.self_registered"))
+    # Whatever runs on this computer may wait at such an address, whoever the client says it is.
     if client.is_public and redirect_uri is not None and urlsplit(redirect_uri).hostname in _LOOPBACK:
-        return words.text("consent.warning.loopback")
-    return None
+        said.append(words.text("consent.warning.loopback"))
+    return " ".join(said) or None
 
 
 def _https(uri: str | None) -> str | None:

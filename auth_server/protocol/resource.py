@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit
 
 from auth_server.protocol.client import Client
 from auth_server.protocol.errors import InvalidTarget
@@ -89,6 +90,15 @@ def resource_of_grant(identifier: str | None, client: Client, resources: Mapping
     return resource
 
 
+def names(sent: str, identifier: str) -> bool:
+    """Say whether a `resource` parameter names a resource: as text, but for the slash that URL libraries put behind a bare origin.
+
+    `https://a.example` and `https://a.example/` are one address (RFC 3986 section 6.2.3), and clients that keep addresses as parsed
+    URLs can only send the second. What a token says in `aud` is always the registered text.
+    """
+    return sent == identifier or (sent == f"{identifier}/" and not urlsplit(identifier).path)
+
+
 def choose_audience(
     asked: str | None, scope: frozenset[str] | None, client: Client, resources: Mapping[str, Resource], default: str | None
 ) -> Resource:
@@ -109,9 +119,10 @@ def choose_audience(
     """
     usable = usable_by(client, resources)
     if asked is not None:
-        if asked not in usable:
+        named = usable.get(asked) or usable.get(asked.removesuffix("/"))
+        if named is None or not names(asked, named.identifier):
             raise InvalidTarget("no such resource for this client")
-        return usable[asked]
+        return named
     if scope or not client.is_first_party:
         wanted = scope or client.scope.intersection(*[{name for r in usable.values() for name in r.scopes}])
         owners = [resource for resource in usable.values() if wanted and wanted <= resource.scopes.keys()]

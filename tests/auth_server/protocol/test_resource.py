@@ -14,10 +14,11 @@ WAGES = "https://wages.example"
 PRIVATE = "https://private.example"
 RESOURCES = {
     NOTES: a_resource(),
+    f"{WAGES}/v1": a_resource(f"{WAGES}/v1", scopes=["v1"], requires={}),
     WAGES: a_resource(WAGES, scopes=["wages:read", "list"], requires={}),
     PRIVATE: a_resource(PRIVATE, scopes=["private:read", "list"], requires={}, first_party=False),
 }
-EVERYTHING = a_client(scope=frozenset({"notes:read", "wages:read", "private:read", "list"}))
+EVERYTHING = a_client(scope=frozenset({"notes:read", "wages:read", "private:read", "list", "v1"}))
 
 
 def _chosen(client: Client, *, asked: str | None = None, scope: set[str] | None = None, default: str | None = None) -> str | None:
@@ -31,9 +32,14 @@ def test_the_resource_asked_for_is_it() -> None:
     assert _chosen(EVERYTHING, asked=WAGES, scope={"notes:read"}, default=NOTES) == WAGES
 
 
-@pytest.mark.parametrize("asked", ["https://unknown.example", NOTES + "/", "relative/path", NOTES + "#f"])
+@pytest.mark.parametrize("asked", ["https://unknown.example", NOTES + "//", "relative/path", NOTES + "#f", f"{WAGES}/v1/"])
 def test_no_other_than_a_known_one_may_be_asked_for(asked: str) -> None:
     assert _chosen(EVERYTHING, asked=asked, default=NOTES) is None
+
+
+def test_a_bare_origin_may_have_the_slash_that_url_libraries_write() -> None:
+    """RFC 3986 section 6.2.3; what the token says is the registered text."""
+    assert _chosen(EVERYTHING, asked=f"{WAGES}/") == WAGES
 
 
 def test_a_resource_of_which_the_client_may_have_nothing_is_unknown_to_it() -> None:
