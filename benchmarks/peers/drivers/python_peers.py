@@ -34,7 +34,7 @@ def pyjwt(issuer: str, jwks_uri: str, audience: str) -> Verify:
 
 def authlib(issuer: str, jwks_uri: str, audience: str) -> Verify:
     """Authlib's validator of RFC 9068, with `get_jwks` and its cache as the docstring of the method writes them."""
-    from authlib.oauth2.rfc9068 import JWTBearerTokenValidator  # type: ignore[import-untyped]  # it ships no types
+    from authlib.oauth2.rfc9068 import JWTBearerTokenValidator  # it ships no types
 
     cache: dict[str, Any] = {}
 
