@@ -10,11 +10,12 @@ from pathlib import Path
 import auth_server.protocol.errors as oauth
 import resource_server.verifier.errors as bearer
 from auth_server.protocol.authorization_response import RedirectableError
+from auth_server.web.csrf import CsrfRefused
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "refusals.md").read_text(encoding="utf-8")
 # Answered where there is no error class: by the last net, by the router, and by every door.
-BARE = {"not_found", "server_error", "method_not_allowed", "temporarily_unavailable"}
+BARE = {"not_found", "server_error", "method_not_allowed", "temporarily_unavailable", CsrfRefused().error}
 
 
 def test_every_oauth_error_is_documented_and_no_other() -> None:
