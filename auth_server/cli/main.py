@@ -47,6 +47,7 @@ NOUNS: Final = (
     Noun("restore", "auth_server.cli.restore", "after the database was restored from a backup: finish"),
     Noun("token", "auth_server.cli.token", "look into a token, or end it"),
     Noun("audit", "auth_server.cli.audit", "the audit log: tail, verify, export"),
+    Noun("perform", "auth_server.cli.perform", "be a client: code, client-credentials, device"),
     Noun("session", "auth_server.cli.session", "sign-in sessions: list, revoke"),
 )
 
