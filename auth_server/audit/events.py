@@ -58,6 +58,7 @@ class EventName(StrEnum):
     REFRESH_REPLAYED = "refresh.replayed"
     REFRESH_REUSED = "refresh.reused"
     REFRESH_THROTTLED = "refresh.throttled"
+    REFRESH_REPLAY_SUSPICIOUS = "refresh_replay_suspicious"
     FAMILY_REVOKED = "family.revoked"
     STATE_ROLLBACK_DETECTED = "state_rollback_detected"
     TOKEN_REVOKED = "token.revoked"

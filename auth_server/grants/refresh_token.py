@@ -95,6 +95,7 @@ class RefreshTokenGrant(Grant[RefreshRequest, FamilyFacts | None]):
                 presented=request.token.text,
                 digest=request.token.digest,
                 writes=not (step is Step.REPEAT and family.cur_seen),
+                is_bound=family.is_bound,
             ),
         )
 
@@ -104,6 +105,9 @@ def _why_over(facts: FamilyFacts) -> str | None:
         return "the family was revoked"
     if not is_live(facts.family, facts.now_ms):
         return "the family is over its lifetime"
+    if facts.family.is_bound:
+        # No way of proving a key reaches this grant yet; a bound token without its proof is nobody's.
+        return "the key that the family is bound to was not proved"
     if not facts.account_live:
         return "the account is disabled"
     return None if facts.session_live else "the session is over"
@@ -165,4 +169,13 @@ class _TooOften(_OfFamily):
         self._families.tell_throttled(tx, self._family.id, self._client.client_id, facts)
 
 
-_AFTERMATHS = {Step.REUSE: _Reused, Step.AHEAD: _Ahead, Step.SLOW_DOWN: _TooOften}
+class _Suspicious(_OfFamily):
+    def __init__(self, families: Families, family: Family, client: Client) -> None:
+        super().__init__(families, family, client, refused("replayed in too many generations on end; by policy the family ends"))
+
+    def aftermath(self, tx: Transaction, facts: RequestFacts) -> None:
+        """End the family."""
+        self._families.end_suspicious(tx, self._family, facts)
+
+
+_AFTERMATHS = {Step.REUSE: _Reused, Step.AHEAD: _Ahead, Step.SLOW_DOWN: _TooOften, Step.SUSPICIOUS: _Suspicious}

@@ -58,6 +58,7 @@ class UseFamily:
     presented: str = field(repr=False)
     digest: bytes = field(repr=False)
     writes: bool = True
+    is_bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)

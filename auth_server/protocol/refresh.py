@@ -13,6 +13,10 @@ The rules (G quiet window, GL retry grace; `now` is the database's clock):
     seq <  row.seq - 1                                                      -> REUSE
     seq >  row.seq (genuine)                                                -> AHEAD: the database was rolled back; no revocation
 
+    GL by kind: 120 s where a token works by itself, a day where it is bound to a key or needs a client's authentication, 0 is strict.
+    More than 20 replays of one generation are slowed down; replays in three generations on end are suspicious (an alarm, or by
+    policy the end of the family).
+
 So an honest client is never logged out: several tabs at once, a lost answer, and a server killed at any instant all end in the same
 successor. A thief is caught: no generation is accepted later than GL + G after it was rotated out.
 """
@@ -32,8 +36,10 @@ from shared import base64url
 
 PREFIX: Final = "rt1_"
 MAX_REPLAYS: Final = 20
-# A stolen token of a confidential client is useless without its authentication, so it may retry for a day.
-CONFIDENTIAL_RETRY_GRACE_SECONDS: Final = 86_400
+# A network loses an answer now and then. Where each answer seems to be lost, two may be holding one token.
+SUSPICIOUS_GENERATIONS: Final = 3
+# A stolen token that is bound to a key, or needs a client's authentication, is useless by itself, so it may be retried for a day.
+BOUND_RETRY_GRACE_SECONDS: Final = 86_400
 _TAG_BYTES: Final = 16
 _BODY_BYTES: Final = 1 + 16 + 4 + 32
 _ENCODED_CHARACTERS: Final = len(PREFIX) + (4 * (_BODY_BYTES + _TAG_BYTES) + 2) // 3
@@ -84,18 +90,22 @@ def _tag(key: bytes, body: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class RefreshPolicy:
-    """Durations in seconds: G, GL for public clients, and the lifetimes of a family."""
+    """Durations in seconds: G, GL for public clients, and the lifetimes of a family.
+
+    `ends_suspicious`: replays in three generations on end do not only raise the alarm, they end the family.
+    """
 
     quiet_window: float = 30
     retry_grace: float = 120
     idle_lifetime: float = 14 * 86_400
     lifetime: float = 90 * 86_400
+    ends_suspicious: bool = False
 
-    def retry_grace_of(self, client: Client) -> float:
-        """Return GL for a client: 0 stays 0 (strict) for all."""
-        if client.is_public or self.retry_grace == 0:
+    def retry_grace_of(self, client: Client, *, is_bound: bool = False) -> float:
+        """Return GL for a client, and for a token that is bound to a key or is not: 0 stays 0 (strict) for all."""
+        if (client.is_public and not is_bound) or self.retry_grace == 0:
             return self.retry_grace
-        return max(self.retry_grace, CONFIDENTIAL_RETRY_GRACE_SECONDS)
+        return max(self.retry_grace, BOUND_RETRY_GRACE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,8 @@ class Family:
 
     `issued_at` is when the current token was last handed out by a rotation or a first replay; `cur_seen` whether the current token
     was presented at all. `for_issuer` says that its access tokens are good at the issuer's own userinfo endpoint as well; `claims` is
-    the `claims` parameter of the request behind it.
+    the `claims` parameter of the request behind it. `replay_streak` counts the generations on end, before the current one, whose
+    successor was asked for again; `cnf` names the key that the family is bound to (RFC 7800).
     """
 
     id: bytes
@@ -130,6 +141,13 @@ class Family:
     pairwise_subject: str | None = None
     for_issuer: bool = False
     claims: str | None = None
+    cnf: str | None = None
+    replay_streak: int = 0
+
+    @property
+    def is_bound(self) -> bool:
+        """Say whether its tokens work only for who holds a key."""
+        return self.cnf is not None
 
     @property
     def subject(self) -> str:
@@ -153,6 +171,7 @@ class Step(StrEnum):
     AHEAD = "ahead"
     REFUSE = "refuse"
     SLOW_DOWN = "slow_down"
+    SUSPICIOUS = "suspicious"
 
 
 def classify(token: RefreshToken, family: Family, client: Client, policy: RefreshPolicy, now_ms: int) -> Step:
@@ -170,7 +189,7 @@ def _current(token: RefreshToken, family: Family, client: Client, policy: Refres
     if not hmac.compare_digest(token.digest, family.cur_hash):
         # Genuine tag, right generation, other secret: only a leaked MAC key makes such a thing. It opens nothing.
         return Step.REFUSE
-    if not client.rotates:
+    if not rotates(client, family):
         return Step.KEEP
     if family.seq == 0 or now_ms - family.issued_at > policy.quiet_window * 1000:
         return Step.ROTATE
@@ -178,7 +197,7 @@ def _current(token: RefreshToken, family: Family, client: Client, policy: Refres
 
 
 def _previous(family: Family, client: Client, policy: RefreshPolicy, now_ms: int) -> Step:
-    grace = policy.retry_grace_of(client)
+    grace = policy.retry_grace_of(client, is_bound=family.is_bound)
     if family.cur_seen:
         within = now_ms - family.issued_at <= policy.quiet_window * 1000
     else:
@@ -186,7 +205,19 @@ def _previous(family: Family, client: Client, policy: RefreshPolicy, now_ms: int
     # No grace means strict: what was rotated out is never accepted again, not even in the same instant.
     if not grace or not within or not family.has_successor:
         return Step.REUSE
+    if policy.ends_suspicious and is_suspicious(family.replay_streak):
+        return Step.SUSPICIOUS
     return Step.REPLAY if family.replay_count < MAX_REPLAYS else Step.SLOW_DOWN
+
+
+def rotates(client: Client, family: Family) -> bool:
+    """Say whether a family's tokens rotate: as the client is registered, and else where nothing but the token itself is asked for."""
+    return client.rotates and (client.rotates_refresh_tokens is True or not family.is_bound)
+
+
+def is_suspicious(replay_streak: int) -> bool:
+    """Say whether one more generation that is replayed makes them too many on end."""
+    return replay_streak >= SUSPICIOUS_GENERATIONS - 1
 
 
 def is_live(family: Family, now_ms: int) -> bool:

@@ -113,4 +113,5 @@ def _refresh_policy(settings: Settings) -> RefreshPolicy:
         retry_grace=settings.refresh_retry_grace,
         idle_lifetime=settings.refresh_idle_lifetime,
         lifetime=settings.refresh_lifetime,
+        ends_suspicious=settings.refresh_suspicious_replays == "revoke",
     )

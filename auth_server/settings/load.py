@@ -73,6 +73,7 @@ def _checked(loaded: Loaded) -> Settings:
         revocation_feed_waiters=value["REVOCATION_FEED_WAITERS"],
         refresh_quiet_window=value["REFRESH_QUIET_WINDOW"],
         refresh_retry_grace=value["REFRESH_RETRY_GRACE"],
+        refresh_suspicious_replays=value["REFRESH_SUSPICIOUS_REPLAYS"],
         refresh_idle_lifetime=value["REFRESH_IDLE_LIFETIME"],
         refresh_lifetime=value["REFRESH_LIFETIME"],
         session_idle_lifetime=value["SESSION_IDLE_LIFETIME"],

@@ -40,6 +40,7 @@ class Settings:
     revocation_feed_waiters: int
     refresh_quiet_window: float
     refresh_retry_grace: float
+    refresh_suspicious_replays: str
     refresh_idle_lifetime: float
     refresh_lifetime: float
     session_idle_lifetime: float

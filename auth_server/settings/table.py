@@ -198,6 +198,12 @@ TABLE: Final = (
     ),
     Setting("REFRESH_QUIET_WINDOW", _seconds(0, 600), 30, "G: a refresh token this young is answered again, not rotated"),
     Setting("REFRESH_RETRY_GRACE", _seconds(0, _DAY), 120, "GL: how long a public client may retry a lost answer; 0 is strict"),
+    Setting(
+        "REFRESH_SUSPICIOUS_REPLAYS",
+        read.choice("alarm", "revoke"),
+        "alarm",
+        "what retries in three generations of a refresh token on end do: an audit event alone, or the family ends as well",
+    ),
     Setting("REFRESH_IDLE_LIFETIME", _seconds(1, 3650 * _DAY), 14 * _DAY, "a family that is not used this long is over"),
     Setting("REFRESH_LIFETIME", _seconds(1, 3650 * _DAY), 90 * _DAY, "a family is over after this long in any case"),
     Setting("SESSION_IDLE_LIFETIME", _seconds(1, 3650 * _DAY), _DAY, "a sign-in session that is not used this long is over"),

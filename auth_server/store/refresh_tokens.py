@@ -31,7 +31,7 @@ from sqlalchemy import (
     update,
 )
 
-from auth_server.protocol.refresh import CONFIDENTIAL_RETRY_GRACE_SECONDS, MAX_REPLAYS, Family
+from auth_server.protocol.refresh import BOUND_RETRY_GRACE_SECONDS, MAX_REPLAYS, Family, is_suspicious
 from auth_server.store.account_claims import ACCOUNT_CLAIMS, PERSON, person_of
 from auth_server.store.accounts import ACCOUNT
 from auth_server.store.clients import CLIENT
@@ -60,6 +60,7 @@ REFRESH_FAMILY: Final = Table(
     Column("cur_seen", Boolean, nullable=False),
     Column("replay_blob", Sealed),
     Column("replay_count", Integer, nullable=False),
+    Column("replay_streak", Integer, nullable=False, server_default="0"),
     Column("idle_expires_at", Milliseconds, nullable=False),
     Column("absolute_expires_at", Milliseconds, nullable=False),
     Column("revoked_at", Milliseconds),
@@ -146,6 +147,7 @@ _ROTATE: Final = (
         cur_seen=False,
         replay_blob=bindparam("blob"),
         replay_count=0,
+        replay_streak=case((_F.replay_count > 0, _F.replay_streak + 1), else_=0),
         idle_expires_at=_NOW + bindparam("idle_ms", type_=BigInteger),
     )
 )
@@ -191,7 +193,7 @@ _REPLAY: Final = (
         ),
     )
     .values(replay_count=_F.replay_count + 1, issued_at=case((_F.cur_seen.is_(True), _F.issued_at), else_=_NOW))
-    .returning(_F.replay_blob)
+    .returning(_F.replay_blob, _F.replay_count, _F.replay_streak)
 )
 
 _REVOKE: Final = (
@@ -280,10 +282,12 @@ class RefreshTokens:
         """Note the use of a token that does not rotate, and move its idle end."""
         return self._connection.execute(_KEEP, presented.bound() | {"idle_ms": idle_ms}).rowcount == 1
 
-    def replay(self, presented: Presented, *, quiet_ms: int, grace_ms: int) -> bytes | None:
+    def replay(self, presented: Presented, *, quiet_ms: int, grace_ms: int) -> Replayed | None:
         """Return the sealed successor of the previous token, or None when the guard did not hold."""
         row = self._connection.execute(_REPLAY, presented.bound() | {"quiet_ms": quiet_ms, "grace_ms": grace_ms}).first()
-        return None if row is None else bytes(row.replay_blob)
+        if row is None:
+            return None
+        return Replayed(bytes(row.replay_blob), row.replay_count == 1 and is_suspicious(row.replay_streak))
 
     def revoke(self, family_id: bytes, reason: str) -> tuple[str, str] | None:
         """End a family; return its (sub, client_id), or None when it had ended already."""
@@ -321,14 +325,15 @@ class RefreshTokens:
         return found is not None and self._connection.execute(select(_F.id).where(_F.id == family_id, *_LIVE)).first() is None
 
     def wipe_replays(self, *, grace_ms: int, quiet_ms: int, limit: int = 500) -> int:
-        """Forget sealed successors that nobody may ask for any more; return how many. `grace_ms` is that of public clients.
+        """Forget sealed successors that nobody may ask for any more; return how many. `grace_ms` is that of tokens bound to nothing.
 
         A replay at the last moment of the grace opens one more quiet window.
         """
         confidential = select(CLIENT.c.client_id).where(CLIENT.c.auth_method != "none")
         short_ms = grace_ms + quiet_ms if grace_ms else 0
-        long_ms = max(grace_ms, CONFIDENTIAL_RETRY_GRACE_SECONDS * 1000) + quiet_ms if grace_ms else 0
-        over = or_(_F.rotated_at < _NOW - long_ms, (_F.rotated_at < _NOW - short_ms) & _F.client_id.not_in(confidential))
+        long_ms = max(grace_ms, BOUND_RETRY_GRACE_SECONDS * 1000) + quiet_ms if grace_ms else 0
+        is_short = _F.cnf.is_(None) & _F.client_id.not_in(confidential)
+        over = or_(_F.rotated_at < _NOW - long_ms, (_F.rotated_at < _NOW - short_ms) & is_short)
         old = select(_F.id).where(_F.replay_blob.is_not(None), over).limit(limit)
         return self._connection.execute(update(REFRESH_FAMILY).where(_F.id.in_(old)).values(replay_blob=None)).rowcount
 
@@ -340,6 +345,14 @@ class RefreshTokens:
     def _revoke_where(self, condition: Any, reason: str) -> int:
         statement = update(REFRESH_FAMILY).where(condition, _F.revoked_at.is_(None))
         return self._connection.execute(statement.values(revoked_at=_NOW, reason=reason, replay_blob=None)).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A successor that was handed out again. `is_suspicious`: this made it three generations on end; told once for each generation."""
+
+    blob: bytes = field(repr=False)
+    is_suspicious: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +394,8 @@ def _family(row: Row[Any]) -> Family:
         pairwise_subject=row.subject,
         for_issuer=row.for_issuer,
         claims=row.claims,
+        cnf=row.cnf,
+        replay_streak=row.replay_streak,
     )
 
 

@@ -154,6 +154,11 @@ class Families:
         self._feed.revoke_grant(tx, grant_id)
         record(tx, EventName.CODE_REPLAYED, outcome="revoked", facts=facts, sub=sub, client_id=client_id, grant_id=grant_id)
 
+    def end_suspicious(self, tx: Transaction, family: Family, facts: RequestFacts) -> None:
+        """End a family that was replayed in too many generations on end, where the policy says so."""
+        self._tell_suspicious(tx, family.grant_id, family.sub, family.client_id, facts, outcome="revoked")
+        self.end(tx, family.id, "suspicious_replays", facts)
+
     def end(self, tx: Transaction, family_id: bytes, reason: str, facts: RequestFacts) -> None:
         """End a family on request; ending an ended one changes nothing."""
         ended = tx.refresh_tokens.revoke(family_id, reason)
@@ -203,13 +208,22 @@ class Families:
     def _replay(
         self, tx: Transaction, use: UseFamily, presented: Presented, authorization: Authorization, facts: RequestFacts
     ) -> str | None:
-        grace = self._policy.retry_grace_of(authorization.client)
-        blob = tx.refresh_tokens.replay(presented, quiet_ms=int(self._policy.quiet_window * 1000), grace_ms=int(grace * 1000))
-        if blob is None:
+        grace = self._policy.retry_grace_of(authorization.client, is_bound=use.is_bound)
+        replayed = tx.refresh_tokens.replay(presented, quiet_ms=int(self._policy.quiet_window * 1000), grace_ms=int(grace * 1000))
+        if replayed is None:
             return None
-        text = successor.unseal(blob, under=use.presented, family_id=use.family_id, seq=use.seq + 1)
-        self._record(tx, EventName.REFRESH_REPLAYED, authorization, base64url.encode(use.family_id), facts, seq=use.seq + 1)
+        text = successor.unseal(replayed.blob, under=use.presented, family_id=use.family_id, seq=use.seq + 1)
+        grant_id = base64url.encode(use.family_id)
+        self._record(tx, EventName.REFRESH_REPLAYED, authorization, grant_id, facts, seq=use.seq + 1)
+        if replayed.is_suspicious:
+            self._tell_suspicious(tx, grant_id, authorization.person, authorization.client.client_id, facts, outcome="alarm")
         return text
+
+    def _tell_suspicious(
+        self, tx: Transaction, grant_id: str, sub: str, client_id: str, facts: RequestFacts, *, outcome: str
+    ) -> None:
+        name = EventName.REFRESH_REPLAY_SUSPICIOUS
+        record(tx, name, outcome=outcome, facts=facts, sub=sub, client_id=client_id, grant_id=grant_id)
 
     def _spell(self, family_id: bytes, seq: int) -> RefreshToken:
         kid, key = self._mac_keys.current()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from auth_server.store.refresh_tokens import Presented
+from auth_server.store.refresh_tokens import Presented, Replayed
 from auth_server.store.transaction import Transaction
 from shared import base64url
 from tests.support.auth_app import Issuer
@@ -32,7 +32,7 @@ def _mark_seen(tx: Transaction, presented: Presented) -> bool:
     return tx.refresh_tokens.mark_seen(presented)
 
 
-def _replay(tx: Transaction, presented: Presented) -> bytes | None:
+def _replay(tx: Transaction, presented: Presented) -> Replayed | None:
     return tx.refresh_tokens.replay(presented, quiet_ms=G_MS, grace_ms=GL_MS)
 
 

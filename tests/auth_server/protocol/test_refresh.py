@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auth_server.protocol.client import Client
 from auth_server.protocol.errors import InvalidGrant
 from auth_server.protocol.refresh import (
     MAX_REPLAYS,
@@ -162,6 +163,42 @@ def test_a_confidential_client_may_retry_for_a_day() -> None:
 
     assert classify(a_token(2), family, rotating, POLICY, NOW_MS) is Step.REPLAY
     assert classify(a_token(2), family, rotating, POLICY, NOW_MS + 1) is Step.REUSE
+
+
+@pytest.mark.parametrize(
+    "client, cnf, grace_s",
+    [
+        (a_public_client(), None, 120),
+        (a_public_client(rotates_refresh_tokens=True), '{"jkt":"a-thumbprint"}', 86_400),
+        (a_client(rotates_refresh_tokens=True), None, 86_400),
+    ],
+    ids=["a public client", "a public client's bound token", "a confidential client"],
+)
+def test_the_grace_is_long_where_the_token_alone_opens_nothing(client: Client, cnf: str | None, grace_s: int) -> None:
+    rotated_at = NOW_MS - grace_s * 1000
+    family = a_family(3, rotated_at=rotated_at, issued_at=rotated_at, cnf=cnf)
+
+    assert classify(a_token(2), family, client, POLICY, NOW_MS) is Step.REPLAY
+    assert classify(a_token(2), family, client, POLICY, NOW_MS + 1) is Step.REUSE
+    assert classify(a_token(2), family, client, RefreshPolicy(retry_grace=0), NOW_MS) is Step.REUSE
+
+
+def test_a_bound_token_rotates_only_where_the_client_is_registered_for_that() -> None:
+    bound = a_family(3, cnf='{"jkt":"a-thumbprint"}')
+
+    assert classify(a_token(3), bound, a_public_client(), POLICY, NOW_MS + QUIET_MS + 1) is Step.KEEP
+    rotating = a_public_client(rotates_refresh_tokens=True)
+    assert classify(a_token(3), bound, rotating, POLICY, NOW_MS + QUIET_MS + 1) is Step.ROTATE
+
+
+@pytest.mark.parametrize("streak, ends, means", [(1, True, Step.REPLAY), (2, False, Step.REPLAY), (2, True, Step.SUSPICIOUS)])
+def test_replays_in_three_generations_on_end_end_the_family_where_the_policy_says_so(
+    streak: int, ends: bool, means: Step
+) -> None:
+    policy = RefreshPolicy(ends_suspicious=ends)
+
+    assert _means(a_token(2), a_family(3, replay_streak=streak), policy=policy) is means
+    assert _means(a_token(3), a_family(3, replay_streak=streak), NOW_MS + QUIET_MS + 1, policy) is Step.ROTATE
 
 
 @pytest.mark.parametrize("seen", [False, True])
