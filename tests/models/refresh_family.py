@@ -15,7 +15,7 @@ What must hold:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -102,13 +102,16 @@ class World:
     stolen: int | None = None
 
 
+Serve = Callable[[Row, int, int, Rules, dict[int, int] | None], tuple[Meaning, Row]]
+
+
 class Broken(Exception):
     """A property does not hold; the text says which, and where."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exploration:
-    """The bounds of one search."""
+    """The bounds of one search. `serve` answers what presenting a generation does: these rules, or a server that is to follow them."""
 
     rules: Rules = Rules()
     latency: int = 1
@@ -116,6 +119,11 @@ class Exploration:
     tabs: int = 2
     generations: int = 2
     thief: bool = False
+    serve: Serve = present
+
+    def served_by(self, serve: Serve) -> Exploration:
+        """Return the same search of somebody else's answers."""
+        return replace(self, serve=serve)
 
     def run(self) -> int:
         """Visit every moment that can be reached; return how many there are.
@@ -169,7 +177,7 @@ class Exploration:
                 yield replace(after, stolen=after.row.seq)
 
     def _presented(self, world: World, generation: int) -> tuple[Meaning, World]:
-        meaning, row = present(world.row, generation, world.now, self.rules, dict(enumerate(world.replaced)))
+        meaning, row = self.serve(world.row, generation, world.now, self.rules, dict(enumerate(world.replaced)))
         if meaning in _ACCEPTED:
             self._check(world, generation)
         replaced = (*world.replaced, world.now) if meaning is Meaning.ROTATE else world.replaced
