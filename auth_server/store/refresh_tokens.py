@@ -18,7 +18,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    Row,
     Table,
     Text,
     bindparam,
@@ -35,6 +34,7 @@ from auth_server.protocol.refresh import BOUND_RETRY_GRACE_SECONDS, MAX_REPLAYS,
 from auth_server.store.account_claims import ACCOUNT_CLAIMS, PERSON, person_of
 from auth_server.store.accounts import ACCOUNT
 from auth_server.store.clients import CLIENT
+from auth_server.store.refresh_family_rows import family_of, is_session_live
 from auth_server.store.roles import ACCOUNT_ROLE
 from auth_server.store.schema import METADATA, Digest, Milliseconds, Number, Sealed, Words, now_ms
 from auth_server.store.sessions import SESSION
@@ -221,8 +221,8 @@ class RefreshTokens:
             return None
         row = rows[0]
         roles = frozenset(r.role for r in rows if r.role is not None)
-        session_live = _session_live(row, session_idle_ms)
-        return FamilyFacts(_family(row), row.account_disabled_at is None, session_live, roles, int(row.now), person_of(row))
+        session_live = is_session_live(row, session_idle_ms)
+        return FamilyFacts(family_of(row), row.account_disabled_at is None, session_live, roles, int(row.now), person_of(row))
 
     def start(
         self,
@@ -367,41 +367,3 @@ class Presented:
     def bound(self) -> dict[str, Any]:
         """Return the parameters of the guards."""
         return {"fid": self.family_id, "cid": self.client_id, "presented_seq": self.seq, "presented_hash": self.digest}
-
-
-def _family(row: Row[Any]) -> Family:
-    return Family(
-        id=bytes(row.id),
-        client_id=row.client_id,
-        sub=row.sub,
-        sid=row.sid,
-        scope=frozenset(row.scope),
-        resource=row.resource,
-        seq=row.seq,
-        cur_hash=bytes(row.cur_hash),
-        prev_hash=None if row.prev_hash is None else bytes(row.prev_hash),
-        rotated_at=row.rotated_at,
-        issued_at=row.issued_at,
-        cur_seen=row.cur_seen,
-        has_successor=row.replay_blob is not None,
-        replay_count=row.replay_count,
-        idle_expires_at=row.idle_expires_at,
-        absolute_expires_at=row.absolute_expires_at,
-        revoked_at=row.revoked_at,
-        auth_time=row.auth_time,
-        acr=row.acr,
-        amr=tuple(row.amr),
-        pairwise_subject=row.subject,
-        for_issuer=row.for_issuer,
-        claims=row.claims,
-        cnf=row.cnf,
-        replay_streak=row.replay_streak,
-    )
-
-
-def _session_live(row: Row[Any], session_idle_ms: int) -> bool:
-    if row.sid is None:
-        return True
-    if row.session_sid is None or row.session_ended_at is not None or row.session_absolute_expires_at <= row.now:
-        return False
-    return bool(max(row.session_idle_expires_at, row.issued_at + session_idle_ms) > row.now)
