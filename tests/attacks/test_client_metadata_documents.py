@@ -14,7 +14,9 @@ from tests.support.assertions import a_party, shown
 from tests.support.auth_app import Issuer, running
 from tests.support.builders import a_public_client
 from tests.support.databases import Database
+from tests.support.keys import claims_of
 from tests.support.outside import Outside, an_outside, answer
+from tests.support.visitor import Visitor, answer_of, parameters
 
 URL = "https://agent.outside.example/client.json"
 DOCUMENT = {
@@ -35,6 +37,13 @@ async def outside(tmp_path: Path) -> AsyncIterator[Outside]:
 async def reaching(issuer_database: Database, tmp_path: Path, outside: Outside) -> AsyncIterator[Issuer]:
     """An auth server where URLs may be clients, which can reach the outside."""
     async with running(issuer_database, tmp_path, {"CLIENT_ID_METADATA": "true"}, network=outside) as issuer:
+        yield issuer
+
+
+@pytest.fixture
+async def reaching_any(any_issuer_database: Database, tmp_path: Path, outside: Outside) -> AsyncIterator[Issuer]:
+    """The same on SQLite, then on PostgreSQL."""
+    async with running(any_issuer_database, tmp_path, {"CLIENT_ID_METADATA": "true"}, network=outside) as issuer:
         yield issuer
 
 
@@ -151,3 +160,33 @@ async def test_what_an_operator_registered_under_a_url_comes_first_and_can_be_di
     assert client is not None
     assert (client.name, client.disabled) == ("Ours", True)
     assert outside.asked == []
+
+
+async def test_it_goes_through_the_whole_flow_and_every_row_that_names_it_is_stored(
+    reaching_any: Issuer, outside: Outside
+) -> None:
+    """It has no row of its own among the clients: pushed request, code, consent and refresh family name it all the same."""
+    outside.pages[URL] = DOCUMENT | {"grant_types": ["authorization_code", "refresh_token"]}
+    reaching, visitor = reaching_any, Visitor(reaching_any)
+    form = {"redirect_uri": DOCUMENT["redirect_uris"][1], "scope": "openid notes:read"}
+
+    pushed = await reaching.post("/par", parameters(URL, **form), URL)
+    assert pushed.status_code == 201, pushed.text
+    back = await visitor.through(await visitor.get("/authorize", client_id=URL, request_uri=pushed.json()["request_uri"]))
+    tokens = await visitor.exchange(answer_of(back)["code"], URL, redirect_uri=form["redirect_uri"])
+    assert tokens.status_code == 200, tokens.text
+    first = await reaching.refresh(tokens.json()["refresh_token"], URL)
+    await reaching.advance(60)  # past the window in which several tabs share one successor
+    second = await reaching.refresh(first.json()["refresh_token"], URL)
+
+    assert back.headers["location"].startswith(f"{form['redirect_uri']}?")
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert [claims_of(each.json()["access_token"])["client_id"] for each in (tokens, first, second)] == [URL] * 3
+    assert claims_of(tokens.json()["id_token"])["aud"] == URL
+    for table in ("consent", "authorization_code", "refresh_family"):
+        assert [row["client_id"] for row in reaching.rows(table)] == [URL], table
+    assert URL not in [row["client_id"] for row in reaching.rows("client")]
+    assert outside.asked == [f"GET {URL}"]
+    # An ancestor that comes back ends the family, as anybody's does.
+    assert (await reaching.refresh(tokens.json()["refresh_token"], URL)).json()["error"] == "invalid_grant"
+    assert (await reaching.refresh(second.json()["refresh_token"], URL)).json()["error"] == "invalid_grant"
