@@ -50,12 +50,15 @@ def _update_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def _update(services: Services, given: argparse.Namespace) -> Answer:
     name = (await _found(services, given.role)).name
-    changes = [await services.roles.add_permission(name, permission) for permission in given.add_permission]
-    changes += [await services.roles.remove_permission(name, permission) for permission in given.remove_permission]
+    soon = await _how_soon(services, name)
+    added = [await services.roles.add_permission(name, permission) for permission in given.add_permission]
+    removed = [await services.roles.remove_permission(name, permission) for permission in given.remove_permission]
     role = await _found(services, name)
     carried = " ".join(sorted(role.permissions)) or "nothing"
-    text = f"role {name} carries {carried}{'' if any(changes) else '; nothing was changed'}"
-    return Answer(_described(role) | {"changed": any(changes)}, text)
+    changed = any(added + removed)
+    told = f"; what was taken out {soon}" if any(removed) else ""
+    text = f"role {name} carries {carried}{told if changed else '; nothing was changed'}"
+    return Answer(_described(role) | {"changed": changed}, text)
 
 
 async def _grant(services: Services, given: argparse.Namespace) -> Answer:
@@ -78,8 +81,15 @@ async def _revoke(services: Services, given: argparse.Namespace) -> Answer:
 async def _delete(services: Services, given: argparse.Namespace) -> Answer:
     role = await _found(services, given.role)
     confirm(given, f"deleting role {role.name}, from everybody who has it too,", role.name)
+    soon = await _how_soon(services, role.name)
     deleted = await services.roles.delete(role.name)
-    return Answer({"role": role.name, "deleted": deleted}, f"role {role.name} deleted")
+    return Answer({"role": role.name, "deleted": deleted}, f"role {role.name} deleted; it {soon}")
+
+
+async def _how_soon(services: Services, name: str) -> str:
+    """Return how soon it holds that something is taken from a role; ask before it is taken."""
+    bounds = promise(services.settings.key_policy)
+    return str(bounds) if await services.roles.is_taken_at_once(name) else bounds.at_expiry()
 
 
 async def _found(services: Services, name: str) -> Role:
@@ -148,7 +158,7 @@ COMMANDS: Final = (
     Command(
         "delete",
         "delete a role",
-        "Delete a role, from everybody who has it too.",
+        "Delete a role, from everybody who has it too, and say how soon that holds.",
         ("auth-server role delete editor --yes",),
         over_services(_delete),
         _delete_arguments,

@@ -27,6 +27,10 @@ class Promise:
             f"({spelt(self.cut_off)}, its lifetime plus leeway) at one that is cut off"
         )
 
+    def at_expiry(self) -> str:
+        """Return the sentence for what ends no token: it runs out with them."""
+        return f"holds when the token expires, {spelt(self.cut_off)} at the latest"
+
     def to_json(self) -> dict[str, int]:
         """Return the numbers, for `--json`."""
         return {"connected_seconds": self.connected, "cut_off_seconds": self.cut_off}

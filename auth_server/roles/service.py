@@ -141,6 +141,14 @@ class Roles:
 
         return await self._store.run(work)
 
+    async def is_taken_at_once(self, name: str) -> bool:
+        """Say whether taking something from this role ends the tokens that show it; when more people have it, they run out.
+
+        Raises:
+            StoreUnavailable: the database did not answer.
+        """
+        return len(await self._store.read(lambda tx: tx.roles.holders(name, MAX_REVOKED_HOLDERS + 1))) <= MAX_REVOKED_HOLDERS
+
     async def of(self, sub: str) -> frozenset[str]:
         """Return the names of the roles that an account has.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from auth_server.revocation.promise import promise
 from auth_server.settings import Settings
 from auth_server.web.branding import Branding, palette_of, parse_colour, read_logo
 from auth_server.web.cookies import CookieJar
@@ -18,11 +19,11 @@ def build_page_kit(settings: Settings) -> PageKit:
     """
     logo = None if settings.brand_logo is None else read_logo(settings.brand_logo)
     branding = Branding(settings.brand_name, palette_of(parse_colour(settings.brand_color)), logo)
-    policy = settings.key_policy
+    bounds = promise(settings.key_policy)
     return PageKit(
         issuer=settings.issuer,
         pages=Pages(branding, is_demo=settings.demo),
         csrf=Csrf(settings.issuer),
         jar=CookieJar(settings.issuer.startswith("https:")),
-        promises=Promises(latest_seconds=policy.access_token_lifetime + policy.leeway),
+        promises=Promises(soon_seconds=bounds.connected, latest_seconds=bounds.cut_off),
     )

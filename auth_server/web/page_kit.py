@@ -13,8 +13,6 @@ from auth_server.web.pages import Pages
 from auth_server.web.request import Request
 from auth_server.web.visit import Visit, visit_of
 
-# A resource server that follows the revocation feed asks every 10 s at the latest and waits 5 s for the answer.
-FEED_BOUND_SECONDS: Final = 15
 _DAY: Final = 86_400
 
 
@@ -23,12 +21,12 @@ class Promises:
     """How soon it holds that something ended.
 
     Attributes:
-        latest_seconds: at a resource server that is cut off from the feed: the life of an access token, and the leeway on its end.
-        soon_seconds: at one that follows the feed.
+        soon_seconds: at a resource server that follows the feed.
+        latest_seconds: at one that is cut off from it: the life of an access token, and the leeway on its end.
     """
 
+    soon_seconds: float
     latest_seconds: float
-    soon_seconds: float = FEED_BOUND_SECONDS
 
     def in_words(self, words: Catalogue) -> dict[str, Any]:
         """Return both, as the messages about endings want them."""

@@ -168,6 +168,31 @@ def test_a_role_is_made_changed_given_taken_and_deleted(operator: Operator) -> N
     assert operator.done("role", "list")["roles"] == []
 
 
+def test_what_is_taken_from_a_role_says_how_soon_it_holds(operator: Operator) -> None:
+    operator.set("ACCESS_TOKEN_LIFETIME", "300")
+    operator.done("role", "create", "editor", "--permission", "notes:read")
+    soon = (
+        "holds within 15 seconds at every connected API; at the latest when the token expires "
+        "(6 minutes, its lifetime plus leeway) at one that is cut off"
+    )
+
+    assert "holds" not in operator("role", "update", "editor", "--add-permission", "notes:write").out
+    assert f"what was taken out {soon}" in operator("role", "update", "editor", "--remove-permission", "notes:read").out
+    assert f"role editor deleted; it {soon}" in operator("role", "delete", "editor", "--yes").out
+
+
+def test_a_role_that_too_many_have_says_that_it_runs_out(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auth_server.roles.service.MAX_REVOKED_HOLDERS", 0)
+    _alice(operator)
+    operator.done("role", "create", "editor", "--permission", "notes:read")
+    operator.done("role", "grant", "editor", "alice")
+
+    told = operator("role", "delete", "editor", "--yes").out
+
+    assert "role editor deleted; it holds when the token expires, 11 minutes at the latest" in told
+    assert "15 seconds" not in told
+
+
 def test_a_role_that_exists_is_left_as_it_is(operator: Operator) -> None:
     operator("role", "create", "editor", "--permission", "notes:read")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from auth_server.revocation.promise import promise
 from auth_server.services.pages import build_page_kit
 from auth_server.settings import load
 from shared.settings import SettingsError
@@ -58,3 +59,11 @@ def test_the_demonstrations_banner_is_for_this_machine_alone() -> None:
 def test_a_logo_that_cannot_be_used_is_told_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(ValueError):
         build_page_kit(loaded(BRAND_LOGO=str(tmp_path / "none.png"), DATA_DIR=str(tmp_path)))
+
+
+def test_pages_promise_what_commands_promise(tmp_path: Path) -> None:
+    settings = loaded(ACCESS_TOKEN_LIFETIME="300", DATA_DIR=str(tmp_path))
+
+    promises, bounds = build_page_kit(settings).promises, promise(settings.key_policy)
+
+    assert (promises.soon_seconds, promises.latest_seconds) == (bounds.connected, bounds.cut_off) == (15, 360)
