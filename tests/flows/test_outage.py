@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.demo.story import call, decode
+from docs.demo.story import Answer, call, decode
 from tests.flows.pair import Pair, make_pair
 
 
@@ -37,6 +37,31 @@ def test_the_api_goes_on_while_the_issuer_is_away_and_nothing_is_lost(own_pair: 
     assert refreshed.status == 200
     assert decode(refreshed.body["access_token"])[1]["grant_id"] == decode(signed_in["access_token"])[1]["grant_id"]
     assert own_pair.get("/me", refreshed.body["access_token"]).status == 200
+
+
+def _refresh(pair: Pair, token: str) -> Answer:
+    form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": "first-party"}
+    return call("POST", f"{pair.issuer}/token", form=form)
+
+
+def test_cve_40_what_was_consumed_stays_so_when_the_server_is_killed(own_pair: Pair) -> None:
+    """Incident 40: a used refresh token was accepted after a restart. Killed the instant its answer is there, the server still knows."""
+    ancestor = own_pair.login("alice").body["refresh_token"]
+    untouched = own_pair.login("alice").body["refresh_token"]
+    parent = _refresh(own_pair, ancestor).body["refresh_token"]
+    child = _refresh(own_pair, parent).body["refresh_token"]
+    own_pair.auth.kill()
+    own_pair.auth.start()
+
+    assert _refresh(own_pair, child).status == 200  # what was answered is kept
+    replayed = _refresh(own_pair, ancestor)
+    assert (replayed.status, replayed.body["error"]) == (400, "invalid_grant")
+    own_pair.auth.kill()
+    own_pair.auth.start()
+
+    # The replay ended the family, and that is not forgotten either; it ended no other.
+    assert [_refresh(own_pair, token).status for token in (ancestor, parent, child)] == [400, 400, 400]
+    assert _refresh(own_pair, untouched).status == 200
 
 
 def test_an_api_that_starts_before_its_issuer_says_so_and_recovers(own_pair: Pair) -> None:
