@@ -16,6 +16,7 @@ from resource_server.settings import load_settings
 from resource_server.verifier.errors import TokenRefused
 from shared.settings import SettingsError
 from tests.resource_server.api import Api, an_api
+from tests.resource_server.feeds import warm_until_told
 from tests.resource_server.support import AUDIENCE, Reply, a_guard, a_header, an_issuer, jwks, rs256, rsa_jwk, rsa_key, segment
 
 ATTACKER = rsa_key("attacker")
@@ -57,7 +58,7 @@ def test_cve_09_nor_where_the_metadata_document_says_so(url: str) -> None:
     with an_api() as api:
         api.issuer.describe(jwks_uri=url)
 
-        assert not api.guard.warm(0.3).ready
+        assert not warm_until_told(api.guard).ready
         assert api.ask(api.token()).status == 503
 
 

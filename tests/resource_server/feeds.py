@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from resource_server import Guard
+from resource_server.readiness import Readiness
 from tests.resource_server.support import NOW, IssuerServer, Reply, Signer, a_header, a_token, rs256
 
 WAIT_SECONDS = 10.0
@@ -87,9 +89,16 @@ def a_feed(issuer: IssuerServer) -> Iterator[FakeFeed]:
         feed.interrupt()
 
 
-def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Return when the condition holds; a bound for a failure, not a measure."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came to that"
         time.sleep(0.002)
+
+
+def warm_until_told(guard: Guard) -> Readiness:
+    """Load the keys until each issuer gave some or was seen to fail, however long a busy machine takes; return what is ready then."""
+    guard.start()
+    until(lambda: all(each.keys.is_usable or each.keys.last_failure for each in guard.issuers.values()))
+    return guard.ready()

@@ -17,6 +17,7 @@ from resource_server import Guard, Issuer
 from resource_server.jwks.clock import boot_seconds
 from resource_server.verifier import errors
 from resource_server.verifier.verify import peek_issuer
+from tests.resource_server.feeds import warm_until_told
 from tests.resource_server.support import (
     AUDIENCE,
     NOW,
@@ -103,7 +104,7 @@ def test_an_issuer_that_is_down_takes_nobody_else_along(pair: tuple[IssuerServer
     first, second = pair
     second.replies.clear()
     with guarding(first, second) as guard:
-        first_ready = guard.warm(0.5)
+        first_ready = warm_until_told(guard)
         assert guard.verify(of_first(first))
         with pytest.raises(errors.KeysUnavailable):
             guard.verify(of_second(second))
@@ -118,7 +119,8 @@ def test_a_guard_is_not_ready_while_nobody_can_be_judged(pair: tuple[IssuerServe
     for issuer in pair:
         issuer.replies.clear()
     with guarding(*pair) as guard:
-        readiness = asyncio.run(guard.awarm(0.3))
+        warm_until_told(guard)
+        readiness = asyncio.run(guard.awarm(0.05))
 
     assert not readiness
     assert len(readiness.reasons) == 2

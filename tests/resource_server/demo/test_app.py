@@ -13,6 +13,7 @@ from resource_server.demo import notes as notes_module
 from resource_server.demo.app import build_app
 from resource_server.demo.health import Draining
 from resource_server.demo.http import MAX_BODY_BYTES
+from tests.resource_server.feeds import warm_until_told
 from tests.resource_server.support import AUDIENCE, HttpAnswer, IssuerServer, a_guard, a_token, call, claims
 
 BOTH = "notes:read notes:write"
@@ -263,7 +264,7 @@ def test_health_tells_alive_ready_and_version(app: Any, guard: Guard) -> None:
 def test_without_keys_it_is_alive_and_not_ready_and_says_why(issuer: IssuerServer) -> None:
     issuer.replies.clear()
     with a_guard(issuer) as guard:
-        guard.warm(0.2)
+        warm_until_told(guard)
         app = build_app(guard)
 
         assert call(app, "/livez").status == 200
