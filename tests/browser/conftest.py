@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,8 +25,23 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # Root has no sandbox to go into.
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
         yield browser
+        asyncio._set_running_loop(loop)
         browser.close()
+
+
+@pytest.fixture(autouse=True)
+def driven(chromium: Browser) -> Iterator[None]:
+    """Let the browser's driver have the thread's event loop for this test alone.
+
+    Its synchronous interface leaves a loop running in the thread for as long as it lives, and no asynchronous test of any other folder
+    could run in this process meanwhile.
+    """
+    asyncio._set_running_loop(chromium._loop)
+    yield
+    asyncio._set_running_loop(None)
 
 
 @pytest.fixture(scope="session")
