@@ -24,7 +24,7 @@ from tests.flows.pair import Pair, make_pair
 
 # S256 of forty-three times "v".
 CHALLENGE: Final = "o2Em-y2K1TavSSSh6WQkdCMEfGOqtqsBbLk5CQb0rs8"
-_MAIL_SECONDS: Final = 15
+_MAIL_SECONDS: Final = 60
 _AXE: Final = Axe()
 _PEOPLE: Final = 40
 _PERSON: Final = """

@@ -17,8 +17,9 @@ from tests.flows.pair import Pair, make_pair
 from tests.support.databases import PostgresCluster
 
 pytestmark = pytest.mark.postgres
-# What a replica learns from the database it learns with its next look: every half second with these timings.
-_SOON = 5.0
+# What a replica learns from the database it learns with its next look: every half second with these timings, unless the machine is busy
+# with other things. A bound for a failure, not a measure.
+_SOON = 60.0
 
 
 @dataclass

@@ -189,7 +189,7 @@ class PostgresCluster:
         command = [str(self._binaries / name), "-D", str(self.folder / "data"), *arguments]
         log = self.folder / "commands.log"
         with log.open("ab") as output:  # a pipe would be kept open by the server that outlives pg_ctl
-            done = subprocess.run(command, check=False, stdout=output, stderr=output, cwd="/", timeout=60, **self._as_owner())
+            done = subprocess.run(command, check=False, stdout=output, stderr=output, cwd="/", timeout=120, **self._as_owner())
         if done.returncode != 0:
             raise RuntimeError(f"{name} failed: {log.read_text()}")
 

@@ -49,7 +49,7 @@ def an_hsm(module: Path, folder: Path) -> Iterator[Pkcs11Access]:
     with patch.dict(os.environ, SOFTHSM2_CONF=str(configuration)):
         for label in (TOKEN, OTHER_TOKEN):
             words = ["--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "canary-so-pin-5678"]
-            subprocess.run(["softhsm2-util", *words], check=True, capture_output=True, timeout=30)
+            subprocess.run(["softhsm2-util", *words], check=True, capture_output=True, timeout=120)
         yield Pkcs11Access(str(module), TOKEN, Secret(PIN))
 
 
