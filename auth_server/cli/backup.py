@@ -143,7 +143,7 @@ COMMANDS: Final = (
         "run. Stop the servers first. A database that holds something is replaced only by somebody at a terminal who types the word, "
         "or with --yes.",
         (
-            "auth-server backup restore sealwright-2027-01-15.backup --yes && auth-server restore finish",
+            "auth-server backup restore sealwright-2027-01-15.backup --yes",
             "AUTH_SERVER_DATABASE_URL=postgresql://... auth-server backup restore sealwright-2027-01-15.backup",
         ),
         _restore,

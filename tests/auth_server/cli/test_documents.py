@@ -20,4 +20,6 @@ def test_every_command_is_shown_at_work() -> None:
 
 
 def test_every_exit_code_is_explained_and_no_other() -> None:
-    assert [int(code) for code in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)] == sorted(ExitCode)
+    table = TEXT.partition("## Exit codes\n")[2].partition("\n## ")[0]
+
+    assert [int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)] == sorted(ExitCode)

@@ -59,10 +59,9 @@ def test_a_burn_outlives_the_restore_of_an_older_database(operator: Operator) ->
     told = operator.done("restore", "finish")
 
     assert told["burned_again"] == [before["active"]]
-    # The standby is seconds old here: it signs when every healthy resource server must have fetched it.
-    assert (told["journal_found"], told["signs_in_seconds"]) == (True, 601)
+    assert (told["journal_found"], told["signs_in_seconds"]) == (True, 0)
     assert told["rings"][0]["active_kid"] == before["pending"]
-    assert "signs in" in (operator.within(_sign) or "")
+    assert operator.within(_sign) is None
     after = _keys(operator)
     assert (after["active"], after["compromised"]) == (before["pending"], before["active"])
 
