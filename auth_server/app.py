@@ -12,7 +12,7 @@ from typing import Any, Final
 from starlette.routing import Route, Router
 
 from auth_server.api.login import DEVICE_COOKIE
-from auth_server.api.registry import all_doors, management_doors
+from auth_server.api.registry import all_doors, description_doors, management_doors
 from auth_server.endpoints.registry import all_endpoints
 from auth_server.interaction.routes import all_pages
 from auth_server.jobs.registry import all_jobs
@@ -47,7 +47,9 @@ class Application:
             *all_doors(services),
             *all_pages(services),
             *self._shared_management(),
+            *description_doors(services, lambda: served),
         )
+        self.doors: Final = served
         # The router alone: Starlette's own last net would answer before ours. And it must not redirect to a path with or without a
         # slash: the address would come from the Host header, and a 307 repeats the body, with the client's secret in it.
         routes = [Route(door.path, door) for door in served]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
+from auth_server.api.api_docs_page import ApiDocsPage
 from auth_server.api.callers import Callers, OwnTokens
 from auth_server.api.health import Healthy, Live, MetricsDoor, Ready, Version, Welcome
 from auth_server.api.login import LoginDoor
 from auth_server.api.logout import LogoutDoor
 from auth_server.api.me import MeDoor, OwnConsentDoor, OwnConsentsDoor, OwnPasswordDoor, OwnSessionDoor, OwnSessionsDoor
+from auth_server.api.openapi import OpenApiDoor
 from auth_server.api.refresh import RefreshDoor
 from auth_server.api.registration import RegistrationDoor
 from auth_server.api.token_cookies import TokenCookies
@@ -71,3 +75,9 @@ def _cookie_doors(services: Services) -> tuple[Door, ...]:
 def management_doors(services: Services) -> tuple[Door, ...]:
     """Return the doors a platform knocks at; they may listen on a port of their own."""
     return (Live(), Ready(services.health), Healthy(services.health), Version(), MetricsDoor(services.metrics))
+
+
+def description_doors(services: Services, served: Callable[[], Iterable[Door]]) -> tuple[Door, ...]:
+    """Return the doors that describe all others; `served` names those once they are known."""
+    kit = services.page_kit
+    return OpenApiDoor(services.settings.issuer, kit.jar, served), ApiDocsPage(kit, served)

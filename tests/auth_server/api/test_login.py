@@ -52,7 +52,7 @@ async def test_scope_and_resource_may_be_asked_for(issuer: Issuer) -> None:
     assert claims_of(by_resource["access_token"])["aud"] == claims_of(by_scope["access_token"])["aud"] == OTHER
 
 
-@pytest.mark.parametrize("resource", ["https://unknown.example", "relative", NOTES + "/"])
+@pytest.mark.parametrize("resource", ["https://unknown.example", "relative", NOTES + "//"])
 async def test_another_resource_is_refused_before_the_password_is_looked_at(issuer: Issuer, resource: str) -> None:
     before = issuer.dump()
 
