@@ -207,7 +207,9 @@ OPERATIONS: Final = (
         {201: "ClientInformation", 400: "Error", 401: "Error", 429: "Error"},
         body="ClientMetadata",
     ),
-    Operation("GET", _CLIENT_PATH, "protocol", "Read a registration (RFC 7592)", {200: "ClientInformation", 401: "Error"}, Auth.TOKEN),
+    Operation(
+        "GET", _CLIENT_PATH, "protocol", "Read a registration (RFC 7592)", {200: "ClientInformation", 401: "Error"}, Auth.TOKEN
+    ),
     Operation(
         "PUT",
         _CLIENT_PATH,

@@ -60,7 +60,7 @@ async def test_f03_more_scope(issuer: Issuer, scope: str) -> None:
     assert issuer.dump() == before
 
 
-@pytest.mark.parametrize("resource", ["https://other.example", NOTES + "/", "relative", NOTES + "#f"])
+@pytest.mark.parametrize("resource", ["https://other.example", NOTES + "//", "relative", NOTES + "#f"])
 async def test_f04_another_resource(issuer: Issuer, resource: str) -> None:
     token = await issuer.family()
     before = issuer.dump()
