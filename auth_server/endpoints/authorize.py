@@ -16,8 +16,9 @@ from auth_server.endpoints.contract import BrowserEndpoint
 from auth_server.interaction.checking import REQUEST_URI_PREFIX, RequestChecks
 from auth_server.interaction.next_step import PAGES, Progress, Step
 from auth_server.interaction.service import LIFETIME_SECONDS, PATHS, Interactions, Standing
+from auth_server.languages.catalogue import LANGUAGES
 from auth_server.protocol.authorization_parameters import Parameters
-from auth_server.protocol.authorization_request import AuthorizationRequest, ResponseMode
+from auth_server.protocol.authorization_request import AuthorizationRequest, Prompt, ResponseMode
 from auth_server.protocol.authorization_response import AuthorizationResponse, RedirectableError, ReturnAddress
 from auth_server.protocol.client import Client
 from auth_server.protocol.errors import PageError
@@ -96,6 +97,8 @@ class AuthorizationEndpoint(BrowserEndpoint):
             "acr_values_supported": sorted(REACHABLE_ACR),
             "id_token_signing_alg_values_supported": list(self._algorithms),
             "subject_types_supported": ["public", "pairwise"],
+            "prompt_values_supported": [prompt.value for prompt in Prompt],
+            "ui_locales_supported": list(LANGUAGES),
             "claim_types_supported": ["normal"],
             "claims_supported": [*_ALWAYS_TOLD, *sorted(STANDARD)],
             "claims_parameter_supported": True,
