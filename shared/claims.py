@@ -23,13 +23,29 @@ GROUPS: Final = "groups"
 ENTITLEMENTS: Final = "entitlements"
 ACTOR: Final = "act"
 CONFIRMATION: Final = "cnf"
+STATUS: Final = "status"
 
 # RFC 9068 section 2.2: every access token carries these.
 REQUIRED: Final = (ISSUER, EXPIRES_AT, AUDIENCE, SUBJECT, CLIENT_ID, ISSUED_AT, TOKEN_ID)
 
 # What an extra claim may never be called: these are ours to set, and a foreign value would be believed.
 RESERVED: Final = frozenset(
-    {*REQUIRED, NOT_BEFORE, SCOPE, AUTH_TIME, ACR, AMR, SESSION_ID, GRANT_ID, ROLES, GROUPS, ENTITLEMENTS, ACTOR, CONFIRMATION}
+    {
+        *REQUIRED,
+        NOT_BEFORE,
+        SCOPE,
+        AUTH_TIME,
+        ACR,
+        AMR,
+        SESSION_ID,
+        GRANT_ID,
+        ROLES,
+        GROUPS,
+        ENTITLEMENTS,
+        ACTOR,
+        CONFIRMATION,
+        STATUS,
+    }
 )
 
 
@@ -47,7 +63,8 @@ class AccessTokenClaims(_Always, total=False):
     """The payload of an access token. Times are whole seconds since the epoch.
 
     `scope` is there when scopes were granted; `auth_time`, `acr`, `amr` when a person signed in; `sid` only while that sign-in's
-    session lives; `grant_id` names the refresh family; `roles`, `groups` and `entitlements` are cut to the resource in `aud`.
+    session lives; `grant_id` names the refresh family; `roles`, `groups` and `entitlements` are cut to the resource in `aud`;
+    `status` names a place in a token status list.
     """
 
     scope: str
@@ -60,3 +77,4 @@ class AccessTokenClaims(_Always, total=False):
     groups: list[str]
     entitlements: list[str]
     act: dict[str, object]
+    status: dict[str, object]

@@ -16,6 +16,7 @@ async def _finish(services: Services, given: argparse.Namespace) -> Answer:
     try:
         # First: once something is signed again, what was taken away must not have come back.
         reapplied = await services.restoring.reapply.carry_out()
+        await services.store.run(lambda tx: tx.status_lists.close_all())
         restored = await services.restore.finish(accept_unknown_key=given.accept_unknown_key)
     except RestoreRefused as refusal:
         raise refused(str(refusal), error="restore_refused") from refusal

@@ -17,6 +17,7 @@ from auth_server.endpoints.pushed_authorization_request import PushedAuthorizati
 from auth_server.endpoints.register import ClientConfigurationEndpoint, RegistrationEndpoint
 from auth_server.endpoints.revocation_feed import ForResources, RevocationFeedEndpoint
 from auth_server.endpoints.revoke import RevocationEndpoint
+from auth_server.endpoints.status_lists import StatusListEndpoint
 from auth_server.endpoints.token import TokenEndpoint
 from auth_server.endpoints.userinfo import UserinfoEndpoint
 from auth_server.grants.contract import Collaborators
@@ -62,6 +63,8 @@ def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
         ),
         *_browser_endpoints(services, authenticator),
     ]
+    if settings.status_list:
+        members.append(_status_lists(services))
     if settings.dynamic_registration != "off":
         registrations = services.other_grants.registrations
         members += [RegistrationEndpoint(registrations, issuer), ClientConfigurationEndpoint(registrations, issuer)]
@@ -139,4 +142,16 @@ def _revocation_feed(services: Services, authenticator: Authenticator) -> Revoca
         issuer=settings.issuer,
         algorithms=settings.signing_algorithms,
         admit=ForResources(authenticator) if settings.revocation_feed_access == "resources" else None,
+    )
+
+
+def _status_lists(services: Services) -> StatusListEndpoint:
+    keyring, settings = services.keyring, services.settings
+    return StatusListEndpoint(
+        store=services.store,
+        signer=keyring,
+        issuer=settings.issuer,
+        policy=settings.key_policy,
+        ttl=settings.status_list_ttl,
+        key_epoch=lambda: keyring.published().epoch,
     )

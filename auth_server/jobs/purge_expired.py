@@ -52,6 +52,8 @@ def all_purges(refresh_policy: RefreshPolicy) -> dict[str, Purge]:
         "assertions": lambda tx, limit: tx.assertions.forget(limit),
         "tickets": lambda tx, limit: tx.tickets.forget(limit),
         "email changes": lambda tx, limit: tx.email_changes.forget(limit),
+        "status tokens": lambda tx, limit: tx.status_lists.forget(tx.clock.now(), limit),
+        "status lists": lambda tx, limit: tx.status_lists.retire(tx.clock.now(), limit),
         "attempts": lambda tx, limit: tx.attempts.forget(limit),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from auth_server.protocol.authorization import Authorization
@@ -16,7 +17,13 @@ def audience_of(authorization: Authorization, issuer: str) -> str | list[str]:
 
 
 def access_token_claims(
-    authorization: Authorization, *, issuer: str, issued_at: int, lifetime: int, token_id: str
+    authorization: Authorization,
+    *,
+    issuer: str,
+    issued_at: int,
+    lifetime: int,
+    token_id: str,
+    status: Mapping[str, object] | None = None,
 ) -> AccessTokenClaims:
     """Return the claims. Nothing is in them that a party on the way may not read: no name, no address, no secret.
 
@@ -24,6 +31,7 @@ def access_token_claims(
         issued_at: seconds since the epoch, database time.
         lifetime: seconds.
         token_id: unique, at least 128 random bits.
+        status: the `status` claim, where tokens have a place in a status list.
     """
     claims: AccessTokenClaims = {
         "iss": issuer,
@@ -50,6 +58,8 @@ def access_token_claims(
         claims["amr"] = list(sign_in.amr)
         if sign_in.sid:
             claims["sid"] = sign_in.sid
+    if status is not None:
+        claims["status"] = dict(status)
     if authorization.extra_claims:
         # The registered ones last: what a resource declared never takes their place.
         return cast(AccessTokenClaims, {**authorization.extra_claims, **claims})

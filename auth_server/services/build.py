@@ -27,6 +27,7 @@ from auth_server.telemetry.metrics import Metrics
 from auth_server.tokens.families import Families, MacKeys
 from auth_server.tokens.issuer import TokenIssuer
 from auth_server.tokens.standing import Standing
+from auth_server.tokens.statuses import Statuses
 
 
 def build_services(
@@ -93,6 +94,7 @@ def _token_issuer(ground: Ground, keyring: Keyring, families: Families, standing
         encryption=ResourceEncryption(),
         issuer=settings.issuer,
         lifetime=int(settings.key_policy.access_token_lifetime),
+        statuses=Statuses(ground.store, settings.issuer, settings.key_policy) if settings.status_list else None,
     )
 
 

@@ -69,8 +69,7 @@ def _checked(loaded: Loaded) -> Settings:
         trusted_proxies=value["TRUSTED_PROXIES"],
         key_policy=_key_policy(value),
         key_rotation_period=value["KEY_ROTATION_PERIOD"],
-        revocation_feed_access=value["REVOCATION_FEED_ACCESS"],
-        revocation_feed_waiters=value["REVOCATION_FEED_WAITERS"],
+        **_revocation(value),
         refresh_quiet_window=value["REFRESH_QUIET_WINDOW"],
         refresh_retry_grace=value["REFRESH_RETRY_GRACE"],
         refresh_suspicious_replays=value["REFRESH_SUSPICIOUS_REPLAYS"],
@@ -91,6 +90,15 @@ def _checked(loaded: Loaded) -> Settings:
     if faults := find_faults(settings):
         raise SettingsError(faults)
     return settings
+
+
+def _revocation(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "revocation_feed_access": value["REVOCATION_FEED_ACCESS"],
+        "revocation_feed_waiters": value["REVOCATION_FEED_WAITERS"],
+        "status_list": value["STATUS_LIST"],
+        "status_list_ttl": value["STATUS_LIST_TTL"],
+    }
 
 
 def _pages_and_mail(value: Mapping[str, Any], issuer: str) -> dict[str, Any]:

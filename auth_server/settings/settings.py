@@ -38,6 +38,8 @@ class Settings:
     key_rotation_period: float
     revocation_feed_access: str
     revocation_feed_waiters: int
+    status_list: bool
+    status_list_ttl: int
     refresh_quiet_window: float
     refresh_retry_grace: float
     refresh_suspicious_replays: str

@@ -196,6 +196,13 @@ TABLE: Final = (
         2000,
         "resource servers that may wait for news of the revocation feed at once, in each process; more are answered without waiting",
     ),
+    Setting(
+        "STATUS_LIST",
+        read.boolean,
+        False,
+        "whether access tokens have a place in a token status list, for others than the kit; costs a row each",
+    ),
+    Setting("STATUS_LIST_TTL", read.whole(15, 60), 30, "how long others may keep a status list, seconds"),
     Setting("REFRESH_QUIET_WINDOW", _seconds(0, 600), 30, "G: a refresh token this young is answered again, not rotated"),
     Setting("REFRESH_RETRY_GRACE", _seconds(0, _DAY), 120, "GL: how long a public client may retry a lost answer; 0 is strict"),
     Setting(

@@ -34,6 +34,7 @@ from auth_server.store.schema import now_ms
 from auth_server.store.server_secrets import ServerSecrets
 from auth_server.store.sessions import Sessions
 from auth_server.store.signing_keys import SigningKeys
+from auth_server.store.status_lists import StatusLists
 from auth_server.store.tickets import Tickets
 from shared.revocation import RevocationEntry
 
@@ -142,6 +143,11 @@ class Transaction:
     def credentials(self) -> Credentials:
         """Password digests."""
         return Credentials(self._connection)
+
+    @cached_property
+    def status_lists(self) -> StatusLists:
+        """Token status lists."""
+        return StatusLists(self._connection)
 
     @cached_property
     def roles(self) -> Roles:

@@ -17,11 +17,13 @@ from auth_server.protocol.access_token import access_token_claims
 from auth_server.protocol.authorization import ACCESS_TOKEN_TYPE, Authorization, RedeemCode, StartFamily, UseFamily
 from auth_server.protocol.errors import InvalidRequest
 from auth_server.protocol.id_token import ID_TOKEN_TYPE, id_token_claims
+from auth_server.store.status_lists import StatusToken
 from auth_server.store.store import Store
 from auth_server.store.transaction import Transaction
 from auth_server.tokens.families import Families, NewFamily
 from auth_server.tokens.spending import spend
 from auth_server.tokens.standing import Moment, Outdated, Standing
+from auth_server.tokens.statuses import Statuses
 from auth_server.web.request_facts import RequestFacts
 from shared import jose, scope
 
@@ -63,7 +65,7 @@ class Encryption(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
-    """A token response (RFC 6749 section 5.1)."""
+    """A token response (RFC 6749 section 5.1). `status` is to be stored before it is given: the token's place in a status list."""
 
     access_token: str = field(repr=False)
     expires_in: int
@@ -71,6 +73,7 @@ class TokenAnswer:
     refresh_token: str | None = field(repr=False, default=None)
     id_token: str | None = field(repr=False, default=None)
     issued_token_type: str | None = None
+    status: StatusToken | None = field(repr=False, default=None)
 
     def to_json(self) -> dict[str, object]:
         """Return the members as they stand on the wire."""
@@ -103,6 +106,7 @@ class TokenIssuer:
         encryption: Encryption,
         issuer: str,
         lifetime: int,
+        statuses: Statuses | None = None,
     ) -> None:
         self._store = store
         self._standing = standing
@@ -111,6 +115,7 @@ class TokenIssuer:
         self._families = families
         self._issuer = issuer
         self._lifetime = lifetime
+        self._statuses = statuses
 
     def moment(self) -> Moment:
         """Return when facts begin to be read; it is taken before them, and handed to `issue` with what was decided on them."""
@@ -145,15 +150,16 @@ class TokenIssuer:
     async def _with_spending_alone(self, authorization: Authorization, moment: Moment) -> TokenAnswer:
         self._standing.check_remembered(authorization.client.client_id, moment)
         answer = await self._signed(authorization, moment)
-        if authorization.spends:
-            await self._store.run(lambda tx: self._spend(tx, authorization, moment))
+        if authorization.spends or answer.status is not None:
+            await self._store.run(lambda tx: self._spend(tx, authorization, moment, answer))
         elif authorization.sign_in is not None:
             await self._store.read(lambda tx: self._standing.check(tx, authorization, moment))
         return answer
 
-    def _spend(self, tx: Transaction, authorization: Authorization, moment: Moment) -> None:
+    def _spend(self, tx: Transaction, authorization: Authorization, moment: Moment, answer: TokenAnswer) -> None:
         self._standing.check(tx, authorization, moment)
         spend(tx, authorization)
+        _place(tx, answer)
 
     async def _with_new_family(
         self, authorization: Authorization, sid: str | None, facts: RequestFacts, moment: Moment
@@ -163,7 +169,7 @@ class TokenIssuer:
         answer = await self._signed(authorization, moment)
 
         def work(tx: Transaction) -> None:
-            self._spend(tx, authorization, moment)
+            self._spend(tx, authorization, moment, answer)
             self._families.start(tx, family, authorization, sid, facts)
 
         await self._store.run(work)
@@ -186,6 +192,7 @@ class TokenIssuer:
                 return False
             if redeem.refreshes:
                 self._families.start(tx, family, authorization, redeem.sid, facts)
+            _place(tx, answer)
             record(tx, EventName.CODE_REDEEMED, facts=facts, sub=person, client_id=client_id, grant_id=family.grant_id)
             return True
 
@@ -197,13 +204,16 @@ class TokenIssuer:
         self, authorization: Authorization, use: UseFamily, facts: RequestFacts, moment: Moment
     ) -> TokenAnswer | None:
         answer = await self._signed(authorization, moment)
-        if not use.writes:
+        if not use.writes and answer.status is None:
             await self._store.read(lambda tx: self._standing.check(tx, authorization, moment))
             return replace(answer, refresh_token=use.presented)
 
         def work(tx: Transaction) -> str | None:
             self._standing.check(tx, authorization, moment)
-            return self._families.settle(tx, use, authorization, facts)
+            text = self._families.settle(tx, use, authorization, facts) if use.writes else use.presented
+            if text is not None:
+                _place(tx, answer)
+            return text
 
         text = await self._store.run(work)
         return None if text is None else replace(answer, refresh_token=text)
@@ -220,8 +230,14 @@ class TokenIssuer:
 
     async def _signed(self, authorization: Authorization, moment: Moment) -> TokenAnswer:
         lifetime = self._lifetime_of(authorization, moment)
+        place = None if self._statuses is None else await self._statuses.draw()
         claims = access_token_claims(
-            authorization, issuer=self._issuer, issued_at=moment.now, lifetime=lifetime, token_id=secrets.token_urlsafe(16)
+            authorization,
+            issuer=self._issuer,
+            issued_at=moment.now,
+            lifetime=lifetime,
+            token_id=secrets.token_urlsafe(16),
+            status=None if place is None or self._statuses is None else self._statuses.claim(place),
         )
         # The resource's word counts first: its servers refuse every other algorithm.
         alg = authorization.resource.signing_alg or authorization.client.signing_alg
@@ -229,7 +245,8 @@ class TokenIssuer:
         if (keys_at := authorization.resource.encryption_jwks_uri) is not None:
             access_token = await self._encryption.encrypt(access_token, keys_at)
         kind = None if authorization.exchange is None else ACCESS_TOKEN_TYPE
-        answer = TokenAnswer(access_token, lifetime, authorization.scope, issued_token_type=kind)
+        status = None if place is None or self._statuses is None else self._statuses.token(place, claims)
+        answer = TokenAnswer(access_token, lifetime, authorization.scope, issued_token_type=kind, status=status)
         return answer if authorization.identity is None else replace(answer, id_token=await self._id_token(authorization, answer))
 
     async def _id_token(self, authorization: Authorization, answer: TokenAnswer) -> str:
@@ -242,3 +259,8 @@ class TokenIssuer:
             )
 
         return await self._signer.sign_at(build, ID_TOKEN_TYPE, alg)
+
+
+def _place(tx: Transaction, answer: TokenAnswer) -> None:
+    if answer.status is not None:
+        tx.status_lists.add(answer.status)
