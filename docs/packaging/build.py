@@ -21,7 +21,7 @@ from typing import Any, Final
 from docs.packaging.rewrite import rewritten
 
 ROOT: Final = Path(__file__).parents[2]
-_PAPERS: Final = Path(__file__).parent
+_PAPERS: Final = Path(__file__).parent.relative_to(ROOT)
 # 2024-01-01: a date that a ZIP file can hold. What time it was built says nothing about what is in it.
 _SOURCE_DATE_EPOCH: Final = "1704067200"
 _NEVER: Final = shutil.ignore_patterns("__pycache__", "*.pyc", "Dockerfile", "requirements.lock")
@@ -46,8 +46,11 @@ AUTH_SERVER: Final = Distribution("auth-server", "auth_server")
 DISTRIBUTIONS: Final = (KIT, AUTH_SERVER)
 
 
-def build(distribution: Distribution, target: Path) -> Path:
+def build(distribution: Distribution, target: Path, root: Path = ROOT) -> Path:
     """Build one wheel into `target` and return its path.
+
+    Args:
+        root: the checkout, or a copy of it that nobody writes to meanwhile.
 
     Raises:
         CannotRewrite: an import of `shared` is in a form that cannot be rewritten.
@@ -55,7 +58,7 @@ def build(distribution: Distribution, target: Path) -> Path:
     """
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        lay_out(distribution, Path(folder))
+        lay_out(distribution, Path(folder), root)
         made = Path(folder) / "made"
         done = subprocess.run(
             [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(made)],
@@ -71,30 +74,30 @@ def build(distribution: Distribution, target: Path) -> Path:
         return Path(shutil.copyfile(wheel, target / wheel.name))
 
 
-def lay_out(distribution: Distribution, folder: Path) -> None:
+def lay_out(distribution: Distribution, folder: Path, root: Path = ROOT) -> None:
     """Write the sources of a distribution into an empty folder."""
     package = folder / distribution.package
-    shutil.copytree(ROOT / distribution.package, package, ignore=_NEVER)
+    shutil.copytree(root / distribution.package, package, ignore=_NEVER)
     for room in distribution.left_out:
         shutil.rmtree(package / room)
-    shutil.copytree(ROOT / "shared", package / "_shared", ignore=_NEVER)
+    shutil.copytree(root / "shared", package / "_shared", ignore=_NEVER)
     for path in sorted(package.rglob("*.py")):
         source = path.read_text(encoding="utf-8")
         path.write_text(rewritten(source, distribution.package, str(path.relative_to(folder))), encoding="utf-8")
-    shutil.copyfile(_PAPERS / f"{distribution.name}.md", folder / "README.md")
-    shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
-    (folder / "pyproject.toml").write_text(_pyproject(distribution), encoding="utf-8")
+    shutil.copyfile(root / _PAPERS / f"{distribution.name}.md", folder / "README.md")
+    shutil.copyfile(root / "LICENSE", folder / "LICENSE")
+    (folder / "pyproject.toml").write_text(_pyproject(distribution, root), encoding="utf-8")
     for path in folder.rglob("*"):
         # The mask of whoever builds is nobody's business.
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def _pyproject(distribution: Distribution) -> str:
-    text = (_PAPERS / f"{distribution.name}.toml").read_text(encoding="utf-8")
+def _pyproject(distribution: Distribution, root: Path) -> str:
+    text = (root / _PAPERS / f"{distribution.name}.toml").read_text(encoding="utf-8")
     dynamic = 'dynamic = ["dependencies", "optional-dependencies"]\n'
     if dynamic not in text:
         return text
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines = [f"dependencies = {_array(project['dependencies'])}\n", "\n[project.optional-dependencies]\n"]
     lines += [f"{extra} = {_array(wanted)}\n" for extra, wanted in project["optional-dependencies"].items()]
     return text.replace(dynamic, "".join(lines))

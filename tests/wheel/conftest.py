@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -13,15 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from docs.packaging.build import AUTH_SERVER, KIT, build
+from docs.packaging.build import AUTH_SERVER, KIT, ROOT, build
 
+# What a wheel is made of.
+_SOURCES = ("auth_server", "resource_server", "shared", "docs/packaging")
 FOREIGN = '"""Somebody else\'s package."""\nMARK = "foreign"\n'
 
 
 @dataclass(frozen=True)
 class Wheels:
-    """Where each wheel is, and where it is unpacked."""
+    """Where each wheel is, where it is unpacked, and the copy of the checkout that both were built from."""
 
+    sources: Path
     kit: Path
     auth_server: Path
     unpacked_kit: Path
@@ -32,11 +36,21 @@ class Wheels:
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Wheels:
     """Both wheels."""
     folder = tmp_path_factory.mktemp("wheels")
-    kit, auth_server = build(KIT, folder / "dist"), build(AUTH_SERVER, folder / "dist")
+    sources = _frozen(folder / "sources")
+    kit, auth_server = (build(distribution, folder / "dist", sources) for distribution in (KIT, AUTH_SERVER))
     for wheel, name in ((kit, "kit"), (auth_server, "auth_server")):
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(folder / name)
-    return Wheels(kit, auth_server, folder / "kit", folder / "auth_server")
+    return Wheels(sources, kit, auth_server, folder / "kit", folder / "auth_server")
+
+
+def _frozen(folder: Path) -> Path:
+    """Copy what wheels are made of: the checkout may be worked on, or another branch checked out, while its tests run."""
+    for name in _SOURCES:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "LICENSE"):
+        shutil.copyfile(ROOT / name, folder / name)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -24,11 +24,15 @@ pytestmark = [
 
 
 class Environment:
-    """A virtual environment that holds nothing but pip, and a foreign `shared` in the folder where everything runs."""
+    """A virtual environment that holds nothing but pip, and a foreign `shared` in the folder where everything runs.
 
-    def __init__(self, root: Path, foreign: Path) -> None:
+    Another one's pip may install into it: a pip of its own takes longer to bring than all that is tried here.
+    """
+
+    def __init__(self, root: Path, foreign: Path, installer: Environment | None = None) -> None:
         self.root = root
-        venv.create(root / "venv", with_pip=True)
+        venv.create(root / "venv", with_pip=installer is None)
+        self._installer = installer or self
         self.bin = root / "venv" / ("Scripts" if os.name == "nt" else "bin")
         self.work = root / "work"
         shutil.copytree(foreign, self.work)
@@ -48,7 +52,8 @@ class Environment:
         )
 
     def install(self, *what: str) -> None:
-        done = self.run("python", "-m", "pip", "install", "--quiet", *what)
+        words = ["--python", str(self.bin / "python"), "install", "--quiet", "--no-compile", *what]
+        done = self._installer.run("python", "-m", "pip", *words)
         assert done.returncode == 0, done.stderr
 
     def installed(self) -> set[str]:
@@ -107,9 +112,9 @@ def test_an_adapter_asks_for_its_framework_when_it_is_used(kit: Environment) -> 
 
 
 def test_the_example_project_passes_with_the_real_issuer(
-    wheels: Wheels, foreign: Path, tmp_path_factory: pytest.TempPathFactory
+    kit: Environment, wheels: Wheels, foreign: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    environment = Environment(tmp_path_factory.mktemp("project"), foreign)
+    environment = Environment(tmp_path_factory.mktemp("project"), foreign, installer=kit)
     environment.install(f"{wheels.kit}[flask,testing]", str(wheels.auth_server))
     shutil.copytree(PROJECT, environment.work, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
 

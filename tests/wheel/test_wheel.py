@@ -150,7 +150,7 @@ def _contents(wheel: Path) -> dict[str, int]:
 def test_building_again_gives_the_same_bytes(distribution: object, wheels: Wheels, tmp_path: Path) -> None:
     first = wheels.kit if distribution is KIT else wheels.auth_server
 
-    again = build(distribution, tmp_path)
+    again = build(distribution, tmp_path, wheels.sources)
 
     assert _contents(again) == _contents(first)  # says which file differs
     assert again.read_bytes() == first.read_bytes()
