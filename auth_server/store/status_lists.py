@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Column, Connection, Table, Text, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import Column, Connection, Table, Text, and_, case, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from auth_server.store.revocations import FEED_ENTRY
@@ -147,9 +147,9 @@ class StatusLists:
 
     def forget(self, now: int, limit: int = 500) -> int:
         """Delete up to `limit` tokens that have expired (`until` before `now`, seconds); return how many."""
-        dead = select(_T.list_id, _T.idx).where(_T.until < now).limit(limit).subquery()
-        of_dead = select(dead.c.idx).where(dead.c.list_id == _T.list_id, dead.c.idx == _T.idx).exists()
-        return self._connection.execute(delete(STATUS_TOKEN).where(of_dead)).rowcount
+        # By the key, of which there is an index: an EXISTS would look through the whole table for each slice.
+        dead = select(_T.list_id, _T.idx).where(_T.until < now).limit(limit)
+        return self._connection.execute(delete(STATUS_TOKEN).where(tuple_(_T.list_id, _T.idx).in_(dead))).rowcount
 
     def retire(self, now: int, limit: int = 500) -> int:
         """Delete up to `limit` lists that are given out, and every token in which has expired; return how many."""
