@@ -1,4 +1,4 @@
-"""The pages about other grants: what stands in their shell blocks runs as it stands, against a real server."""
+"""The pages about grants and flows: what stands in their shell blocks runs as it stands, against a real server."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ PAGES = {
     "mail.md": "the settings are good",
     "pages.md": "<h1>Sign in</h1>",
     "accounts.md": '"username":"demo"',
+    "tokens.md": "revoked: 200",
+    "cookie-transport.md": "signed out: 204",
+    "logout.md": "303 https://wiki.example.com/bye?state=x",
+    "api.md": "/token POST",
 }
 
 
@@ -62,12 +66,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "AUTH_SERVER_DYNAMIC_REGISTRATION": "token",
     }
     server = Server("auth server", "auth_server", issuer, settings, folder / "auth_server.log")
+    own = {"RESOURCE_SERVER_ISSUER": issuer, "RESOURCE_SERVER_PORT": str(api_port), "RESOURCE_SERVER_AUDIENCE": api}
+    resource_server = Server("resource server", "resource_server", api, own, folder / "resource_server.log")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     typed = {**os.environ, **settings, "PATH": path, "PASSWORD": password}
     try:
         server.start()
+        resource_server.start()
         yield Site(issuer, api, typed)
     finally:
+        resource_server.stop()
         server.stop()
 
 
