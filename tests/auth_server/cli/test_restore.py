@@ -96,3 +96,18 @@ def test_without_a_journal_the_key_is_published_before_it_signs(operator: Operat
 @pytest.mark.parametrize("words", [["restore"], ["restore", "begin"]])
 def test_there_is_one_verb(words: list[str], operator: Operator) -> None:
     assert operator(*words).code == ExitCode.USAGE
+
+
+def test_after_a_restore_no_place_in_a_status_list_of_the_backup_is_given(operator: Operator) -> None:
+    def leased_from(name: str) -> str:
+        block = operator.within(lambda services: services.store.run(lambda tx: tx.status_lists.lease(name, until=10)))
+        assert block is not None
+        return block.list_id
+
+    assert operator.within(_sign) is None
+    assert leased_from("of the backup") == "of the backup"
+    _put_back(operator, _back_up(operator))
+
+    operator.done("restore", "finish")
+
+    assert leased_from("new") == "new"
