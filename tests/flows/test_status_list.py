@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import urllib.request
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from docs.demo.story import call
 from tests.flows.pair import Pair, make_pair
 from tests.flows.test_revocation import LIVES
 from tests.support.keys import claims_of
+
+DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "status-lists.md"
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +56,21 @@ def test_a_third_party_sees_who_was_disabled_and_nobody_else(pair: Pair) -> None
     pair.operate("user", "disable", claims_of(alice)["sub"])
 
     assert (_bit(pair, alice), _bit(pair, bob)) == (1, 0)
+
+
+def test_the_check_of_the_document_works_as_it_is_written(pair: Pair) -> None:
+    (check,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    written: dict[str, Any] = {}
+    exec(check, written)
+    ended, living = pair.access_token("bob"), pair.access_token("bob")
+    assert call("POST", f"{pair.issuer}/revoke", form={"token": ended, "client_id": "first-party"}).status == 200
+    pair.auth.stop()  # what it remembers of the list is up to five seconds old
+    pair.auth.start()
+
+    assert written["is_revoked"](claims_of(ended), pair.issuer) is True
+    assert written["is_revoked"](claims_of(living), pair.issuer) is False
+    with pytest.raises(ValueError, match="somebody else"):
+        written["is_revoked"](claims_of(living), "https://other.example")
 
 
 def test_a_server_that_starts_again_takes_another_block(pair: Pair) -> None:
