@@ -29,6 +29,7 @@ WITHDRAWALS: Final = frozenset(
         EventName.ACCOUNT_DISABLED,
         EventName.ACCOUNT_ENABLED,
         EventName.PASSWORD_CHANGED,
+        EventName.ACCOUNT_SECURED,
         EventName.SESSION_ENDED,
         EventName.FAMILY_REVOKED,
         EventName.REFRESH_REUSED,
@@ -38,10 +39,14 @@ WITHDRAWALS: Final = frozenset(
         EventName.CLIENT_DELETED,
         EventName.CLIENT_SECRET_ROTATED,
         EventName.ROLE_REVOKED,
+        EventName.ROLE_CHANGED,
+        EventName.ROLE_DELETED,
+        EventName.REGISTRATION_TOKEN_REVOKED,
         EventName.TOKEN_REVOKED,
     }
 )
 _MAX_BYTES: Final = 4 * 1024 * 1024
+_TAIL_BYTES: Final = 256 * 1024
 # The journal's own first line: what came before it, it does not know.
 BEGAN: Final = "journal.began"
 _LOG: Final = logging.getLogger(__name__)
@@ -89,7 +94,26 @@ class WithdrawalJournal:
             text = self._path.read_bytes()
         except FileNotFoundError:
             return None
-        return sorted((_parsed(line) for line in _whole_lines(text)), key=lambda event: event.at)
+        return sorted((_parsed(line) for line in dict.fromkeys(_whole_lines(text))), key=lambda event: event.at)
+
+    def latest(self) -> tuple[int, frozenset[str]]:
+        """Return the time of the newest event that is noted, and the texts of the last ones; 0 where there is no journal.
+
+        Raises:
+            OSError: it is there and cannot be read.
+        """
+        try:
+            with self._path.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+                lines = frozenset(_whole_lines(file.read()))
+        except FileNotFoundError:
+            return 0, frozenset()
+        return max((_parsed(line).at for line in lines), default=0), lines
+
+    def note_missed(self, bodies: Sequence[str]) -> None:
+        """Append events that were committed and not noted: the process that did it ended in between."""
+        if bodies:
+            self._note(bodies)
 
     def begin(self, now_ms: int) -> None:
         """Begin the journal where there is none, with the time from which on it knows everything."""

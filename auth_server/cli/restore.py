@@ -91,8 +91,8 @@ def _notes_of(reapplied: Reapplied) -> tuple[str, ...]:
     notes = []
     if not reapplied.journal:
         notes.append(
-            "no journal of withdrawals reaches back to the backup: every access token was revoked (programs refresh by themselves), "
-            "and who was disabled or signed out since the backup is not any more: look through what you know of it"
+            "no journal of withdrawals reaches back to the backup: every access token was revoked, every session and refresh token has "
+            "ended (people sign in again), and who was disabled or lost a role since the backup did not: look through what you know of it"
         )
     if reapplied.without_password:
         notes.append(f"changed their password since the backup, and need a new one: {', '.join(reapplied.without_password)}")

@@ -11,6 +11,7 @@ from auth_server.accounts.administration import Administration
 from auth_server.accounts.login import Login
 from auth_server.accounts.password_pool import PasswordPool
 from auth_server.accounts.registration import Registration
+from auth_server.audit.missed import note_missed
 from auth_server.clients.service import Clients
 from auth_server.consent.service import Consents
 from auth_server.health import Health
@@ -103,6 +104,7 @@ class Services:
         """
         self.store.synchronise_clock()
         self.restoring.journal.begin(self.store.clock.now_ms())
+        await note_missed(self.store, self.restoring.journal)
         await self.freshness.poll()
         try:
             await self.rings.initialise()

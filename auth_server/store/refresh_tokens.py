@@ -27,6 +27,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    true,
     update,
 )
 
@@ -314,6 +315,10 @@ class RefreshTokens:
         statement = update(REFRESH_FAMILY).where(_F.sub == sub, _F.client_id == client_id, _F.revoked_at.is_(None))
         ended = statement.values(revoked_at=_NOW, reason=reason, replay_blob=None).returning(_F.id)
         return [bytes(id) for id in self._connection.execute(ended).scalars()]
+
+    def revoke_all(self, reason: str) -> int:
+        """End every family there is; return how many."""
+        return self._revoke_where(true(), reason)
 
     def revoke_of_client(self, client_id: str, reason: str) -> int:
         """End all families of a client; return how many."""

@@ -228,6 +228,11 @@ class Sessions:
         Logouts(self._connection).queue(ended)
         return ended
 
+    def end_everybody(self, reason: str) -> None:
+        """End every session there is."""
+        statement = update(SESSION).where(SESSION.c.ended_at.is_(None)).values(**_ENDED).returning(SESSION.c.sid)
+        Logouts(self._connection).queue(list(self._connection.execute(statement, {"reason": reason}).scalars()))
+
     def forget(self, limit: int = 500) -> int:
         """Delete up to `limit` sessions that have been over for a day; return how many."""
         return self._connection.execute(_FORGET, {"most": limit}).rowcount

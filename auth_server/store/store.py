@@ -66,9 +66,9 @@ class Store:
         """
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Unit] = loop.create_future()
-        unit = _LoopUnit(work, _LoopDelivery.of(loop, self._local), waiter)
+        unit = _LoopUnit(work, _LoopDelivery.of(loop, self._local), waiter, self._tell)
         self._writer.submit(unit)
-        outcome: T = self._outcome(await waiter)
+        outcome: T = _outcome(await waiter)
         return outcome
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
@@ -89,7 +89,8 @@ class Store:
         self._writer.submit(unit)
         if not settled.wait(_BLOCKING_SECONDS):
             raise StoreUnavailable("the writer did not answer") from WaitTimeout()
-        outcome: T = self._outcome(unit)
+        self._tell(unit)
+        outcome: T = _outcome(unit)
         return outcome
 
     def read_blocking(self, work: Callable[[Transaction], T]) -> T:
@@ -150,15 +151,14 @@ class Store:
             self._kept.pop().close()
         self._engines.dispose()
 
-    def _outcome(self, unit: Unit) -> Any:
+    def _tell(self, unit: Unit) -> None:
         if unit.error is not None:
-            raise unit.error
+            return
         for listener in self._listeners:
             listener(unit.records, unit.directory_changed)
         if unit.revoked:
             for tell in self._revocation_listeners:
                 tell(unit.revoked)
-        return unit.value
 
     def _refuse_when_closed(self) -> None:
         # A disposed engine would quietly connect again.
@@ -191,11 +191,18 @@ class Store:
 
 
 class _LoopUnit(Unit):
-    __slots__ = ("waiter",)
+    __slots__ = ("tell", "waiter")
 
-    def __init__(self, work: Callable[[Transaction], object], deliver: _LoopDelivery, waiter: asyncio.Future[Unit]) -> None:
+    def __init__(
+        self,
+        work: Callable[[Transaction], object],
+        deliver: _LoopDelivery,
+        waiter: asyncio.Future[Unit],
+        tell: Callable[[Unit], None],
+    ) -> None:
         super().__init__(work, deliver)
         self.waiter = waiter
+        self.tell = tell
 
 
 class _LoopDelivery:
@@ -220,5 +227,14 @@ class _LoopDelivery:
 
 def _wake(units: Sequence[Unit]) -> None:
     for unit in units:
-        if isinstance(unit, _LoopUnit) and not unit.waiter.done():
-            unit.waiter.set_result(unit)
+        if isinstance(unit, _LoopUnit):
+            # Also when nobody waits any more: what was committed is told, whoever hung up meanwhile.
+            unit.tell(unit)
+            if not unit.waiter.done():
+                unit.waiter.set_result(unit)
+
+
+def _outcome(unit: Unit) -> Any:
+    if unit.error is not None:
+        raise unit.error
+    return unit.value

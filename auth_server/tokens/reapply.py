@@ -32,7 +32,7 @@ class Reapplied:
     """What became of what was lost.
 
     Attributes:
-        journal: whether there was a journal that reaches back to the backup. Otherwise every access token that is out was revoked.
+        journal: whether there was a journal that reaches back to the backup. Otherwise every session and every token has ended.
         counts: how many lost events of each name were carried out again.
         without_password: accounts whose password was changed since the backup; the older one does not work either.
         rotate_again: clients whose secret was rotated since the backup; the older one works.
@@ -54,6 +54,7 @@ class Reapply:
         self._ways: Mapping[str, Callable[[Transaction, Withdrawal], None]] = {
             EventName.ACCOUNT_DISABLED: self._disable_account,
             EventName.PASSWORD_CHANGED: self._forget_password,
+            EventName.ACCOUNT_SECURED: self._forget_password,
             EventName.SESSION_ENDED: self._end_session,
             EventName.FAMILY_REVOKED: self._end_family,
             EventName.REFRESH_REUSED: self._end_family,
@@ -62,6 +63,9 @@ class Reapply:
             EventName.CLIENT_DISABLED: self._disable_client,
             EventName.CLIENT_DELETED: self._disable_client,
             EventName.ROLE_REVOKED: self._take_role,
+            EventName.ROLE_CHANGED: self._narrow_role,
+            EventName.ROLE_DELETED: self._delete_role,
+            EventName.REGISTRATION_TOKEN_REVOKED: self._end_registration_token,
             EventName.TOKEN_REVOKED: self._end_token,
         }
 
@@ -85,7 +89,7 @@ class Reapply:
         for event in lost:
             way = self._ways.get(event.name)
             was_undone = event.name == EventName.ACCOUNT_DISABLED and enabled_at.get(event.sub, 0) > event.at
-            if way is None or was_undone:
+            if way is None or was_undone or _gives(event):
                 continue
             way(tx, event)
             counts[event.name] = counts.get(event.name, 0) + 1
@@ -94,10 +98,13 @@ class Reapply:
             record(tx, EventName(event.name), actor=_ACTOR, sub=event.sub, client_id=event.client_id, detail=detail)
         if counts:
             tx.change_directory()
-        without = _of(lost, EventName.PASSWORD_CHANGED, "sub")
-        return Reapplied(reaches, counts, without, _of(lost, EventName.CLIENT_SECRET_ROTATED, "client_id"))
+        without = _of(lost, "sub", EventName.PASSWORD_CHANGED, EventName.ACCOUNT_SECURED)
+        return Reapplied(reaches, counts, without, _of(lost, "client_id", EventName.CLIENT_SECRET_ROTATED))
 
     def _end_every_token(self, tx: Transaction) -> None:
+        # Which of them had ended is not known, so all of them have: a revoked refresh token would make new tokens.
+        tx.sessions.end_everybody(_REASON)
+        tx.refresh_tokens.revoke_all(_REASON)
         self._feed.revoke_all(tx)
         record(tx, EventName.TOKEN_REVOKED, actor=_ACTOR, detail={"reason": "restored without a journal", "every": True})
 
@@ -150,6 +157,31 @@ class Reapply:
             tx.roles.revoke(event.sub, role)
             self._feed.revoke_subject(tx, event.sub)
 
+    def _narrow_role(self, tx: Transaction, event: Withdrawal) -> None:
+        role, permission = event.detail.get("role"), event.detail.get("removed")
+        if isinstance(role, str) and isinstance(permission, str):
+            self._end_tokens_of_holders(tx, role)
+            tx.roles.remove_permission(role, permission)
+
+    def _delete_role(self, tx: Transaction, event: Withdrawal) -> None:
+        role = event.detail.get("role")
+        if isinstance(role, str):
+            self._end_tokens_of_holders(tx, role)
+            tx.roles.delete(role)
+
+    def _end_tokens_of_holders(self, tx: Transaction, role: str) -> None:
+        holders = tx.roles.holders(role, _MOST_ALIKE + 1)
+        if len(holders) > _MOST_ALIKE:
+            self._feed.revoke_all(tx)
+            return
+        for sub in holders:
+            self._feed.revoke_subject(tx, sub)
+
+    def _end_registration_token(self, tx: Transaction, event: Withdrawal) -> None:
+        token_id = event.detail.get("id")
+        if isinstance(token_id, str):
+            tx.client_registrations.revoke_initial_token(token_id)
+
     def _end_token(self, tx: Transaction, event: Withdrawal) -> None:
         jti = event.detail.get("jti")
         if isinstance(jti, str):
@@ -179,6 +211,11 @@ def _name_of(event: Withdrawal) -> str:
     return hashlib.sha256(event.body.encode("utf-8")).hexdigest()[:32]
 
 
-def _of(events: Iterable[Withdrawal], name: str, member: str) -> tuple[str, ...]:
-    found = (getattr(event, member) for event in events if event.name == name)
+def _gives(event: Withdrawal) -> bool:
+    """Say whether a role was widened: its events have one name."""
+    return event.name == EventName.ROLE_CHANGED and "removed" not in event.detail
+
+
+def _of(events: Iterable[Withdrawal], member: str, *names: str) -> tuple[str, ...]:
+    found = (getattr(event, member) for event in events if event.name in names)
     return tuple(dict.fromkeys(value for value in found if value is not None))

@@ -140,7 +140,10 @@ async def test_closing_finishes_what_waits(any_database: Database) -> None:
     assert events_of(any_database.store()) == 10
 
 
-async def test_a_unit_whose_caller_went_away_is_carried_out_whole(any_store: Store) -> None:
+async def test_a_unit_whose_caller_went_away_is_carried_out_whole_and_told(any_store: Store) -> None:
+    """What is noted beside the database (the journal of withdrawals) must not miss what a caller hung up on."""
+    heard: list[str] = []
+    any_store.on_commit(lambda records, _changed: heard.extend(str(record.detail["word"]) for record in records))
     held = await hold(any_store)
     abandoned = asyncio.create_task(any_store.run(note("kept")))
     await asyncio.sleep(0)
@@ -152,6 +155,7 @@ async def test_a_unit_whose_caller_went_away_is_carried_out_whole(any_store: Sto
 
     assert abandoned.cancelled()
     assert events_of(any_store) == 2
+    assert heard == ["kept", "later"]
 
 
 def test_more_waiting_units_than_the_bound_are_refused(any_database: Database, clock: FakeClock) -> None:

@@ -7,14 +7,16 @@ import shutil
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from auth_server.audit.withdrawals import FILE_NAME
 from auth_server.cli.command import ExitCode
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.services import Services
 from auth_server.store.schema import METADATA
+from auth_server.store.transaction import Transaction
 from tests.auth_server.cli.conftest import Operator
+from tests.support.builders import FACTS
 from tests.support.databases import PostgresCluster
 
 PASSWORD = "correct-Horse-battery-staple-7413"
@@ -145,6 +147,109 @@ def test_who_was_disabled_or_signed_out_since_the_backup_stays_so(peopled: Opera
     assert len(peopled.within(_rows)["password_credential"]) == 2
     # Once is enough: a second finish finds nothing that was lost.
     assert peopled.done("restore", "finish")["withdrawn_again"] == {}
+
+
+def test_a_role_that_was_narrowed_or_deleted_since_the_backup_stays_so(peopled: Operator) -> None:
+    peopled.done("role", "create", "auditor", "--permission", "audit:read")
+    path = _backup(peopled)
+    peopled.within(lambda services: services.roles.remove_permission("editor", "notes:write"))
+    peopled.within(lambda services: services.roles.add_permission("editor", "notes:read"))
+    peopled.done("role", "delete", "auditor", "--yes")
+    peopled.done("backup", "restore", path, "--yes")
+
+    told = peopled.done("restore", "finish")
+
+    assert told["withdrawn_again"] == {"role.changed": 1, "role.deleted": 1}
+    assert [role["permissions"] for role in peopled.done("role", "list")["roles"] if role["name"] == "editor"] == [[]]
+    assert "auditor" not in str(peopled.done("role", "list"))
+
+
+def test_an_account_that_its_holder_secured_since_the_backup_stays_secured(peopled: Operator) -> None:
+    path = _backup(peopled)
+    sub = peopled.within(_secure_alice)
+    peopled.done("backup", "restore", path, "--yes")
+
+    told = peopled.done("restore", "finish")
+
+    assert told["withdrawn_again"] == {"account.secured": 1}
+    assert told["without_password"] == [sub]
+    assert ("sub_nbf", sub) in [(row[2], row[3]) for row in peopled.within(_rows)["feed_entry"]]
+
+
+async def _secure_alice(services: Services) -> str:
+    account = await services.administration.find("alice")
+    assert account is not None
+    recovery = services.correspondence.recovery
+    await services.store.run(lambda tx: recovery.secure_in(tx, account, FACTS, address=None))
+    return account.sub
+
+
+def test_a_withdrawal_whose_line_is_missing_is_noted_at_the_next_start(peopled: Operator) -> None:
+    """The process was killed between the commit and the line; whoever asked again was told that it is done."""
+    path = _backup(peopled)
+    journal = peopled.folder / "data" / FILE_NAME
+    before = journal.read_bytes()
+    peopled.done("user", "disable", "bob")
+    journal.write_bytes(before)
+    peopled.within(_signs)  # a server starts
+    noted = journal.read_bytes()
+    peopled.within(_signs)
+    assert journal.read_bytes() == noted
+    peopled.done("backup", "restore", path, "--yes")
+
+    assert peopled.done("restore", "finish")["withdrawn_again"] == {"account.disabled": 1}
+    assert peopled.done("user", "show", "bob")["disabled"] is True
+
+
+def test_without_a_journal_every_session_and_refresh_token_ends(peopled: Operator) -> None:
+    path = _backup_with_a_session(peopled)
+    (peopled.folder / "data" / FILE_NAME).unlink()
+    peopled.done("backup", "restore", path, "--yes")
+
+    peopled.done("restore", "finish")
+
+    rows = peopled.within(_rows)
+    assert len(rows["session"]) == 1
+    assert peopled.within(_living) == (0, 0)
+
+
+def _backup_with_a_session(operator: Operator) -> str:
+    operator.within(_sign_alice_in)
+    assert operator.within(_living) == (1, 1)
+    return _backup(operator)
+
+
+async def _sign_alice_in(services: Services) -> None:
+    account = await services.administration.find("alice")
+    assert account is not None
+
+    def work(tx: Transaction) -> None:
+        session = services.sessions.start(tx, account.sub, amr=("pwd",), facts=FACTS)
+        tx.refresh_tokens.start(
+            family_id=bytes(16),
+            client_id="first-party",
+            sub=account.sub,
+            sid=session.sid,
+            scope=frozenset(),
+            resource="http://localhost:8001",
+            digest=bytes(32),
+            idle_ms=10**8,
+            absolute_ms=10**8,
+            auth_time=1,
+            acr="1",
+            amr=("pwd",),
+        )
+
+    await services.store.run(work)
+
+
+async def _living(services: Services) -> tuple[int, int]:
+    with services.store.engines.read.connect() as connection:
+        sessions, families = (
+            connection.execute(text(f"SELECT count(*) FROM {table} WHERE {column} IS NULL")).scalar_one()
+            for table, column in (("session", "ended_at"), ("refresh_family", "revoked_at"))
+        )
+    return sessions, families
 
 
 def test_without_a_journal_every_token_that_is_out_is_revoked(peopled: Operator) -> None:
