@@ -7,6 +7,7 @@ so they never take the writer's slot.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -102,9 +103,14 @@ def _sqlite(url: URL) -> Engines:
 
 
 def _make_private(path: Path) -> None:
-    """Create the file for its owner alone before SQLite would create it for everybody."""
+    """Create the file for its owner alone before SQLite would create it for everybody.
+
+    One that is there is left alone: closing it would drop the locks of every connection this process has to it (POSIX), and another
+    process would take itself for the last one and fold away a log that is still written to.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _prepare_sqlite(connection: Any, *, query_only: bool) -> None:

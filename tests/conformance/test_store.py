@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -215,3 +217,22 @@ async def test_a_database_that_is_gone_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable):
         await store.read(Transaction.now_ms)
     store.close()
+
+
+def test_a_second_look_at_a_file_leaves_the_locks_of_the_first(tmp_path: Path) -> None:
+    """POSIX: closing any descriptor of a file drops every lock of its process there, and SQLite counts on them."""
+    path = tmp_path / "database.sqlite3"
+    first = open_engines(f"sqlite:///{path}")
+    with first.write.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE kept (n INTEGER)")
+    held = first.write.connect()
+    held.exec_driver_sql("SELECT * FROM kept")
+
+    open_engines(f"sqlite:///{path}").dispose()
+    # Another process comes and goes; were it the last one, as it would think without our lock, it would take the log along.
+    other = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM kept').fetchall(); c.close()"
+    subprocess.run([sys.executable, "-c", other, str(path)], check=True)
+
+    assert path.with_name(path.name + "-wal").exists()
+    held.close()
+    first.dispose()

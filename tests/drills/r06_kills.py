@@ -7,7 +7,6 @@ are tried at once. Reduced: two hundred kills in about three minutes on two quie
 
 from __future__ import annotations
 
-import hashlib
 import random
 import secrets
 import sqlite3
@@ -21,21 +20,15 @@ from typing import Any, Final
 from sqlalchemy import text
 
 from auth_server.keys.sealing import generate_key_encryption_key
-from auth_server.store.authorization_codes import NewCode
-from auth_server.store.transaction import Transaction
 from docs.demo.story import Answer
-from shared import base64url
+from tests.drills.authorizations import APP, a_client, a_code, exchange, session_of
 from tests.drills.home import FIRST_PARTY, KINDS, Home, a_home, ask, end, login, outcome, refresh, register
-from tests.drills.site import API
 from tests.drills.tally import Journal, Tally, entries
 from tests.support.keys import claims_of
 
 KILLS, KILLS_IN_FULL = 100, 1_000
 REFRESHERS: Final = 3
 KINDS_OF_ACT: Final = ("registered", "signed in", "exchanged", "refreshed", "revoked", "rotated", "rewrapped")
-APP: Final = "drill-app"
-_CALLBACK: Final = "https://app.example/cb"
-_SCOPE: Final = "notes:read"
 _KEYS: Final = "AUTH_SERVER_KEY_ENCRYPTION_KEYS"
 
 
@@ -106,7 +99,9 @@ class Crowd:
     def check(self) -> None:
         """Raise what broke a client."""
         if self._broken:
-            raise RuntimeError("a client of the drill broke") from self._broken[0]
+            log = (self.home.folder / "issuer-0.log").read_text(encoding="utf-8").splitlines()
+            faults = [line for line in log if '"level":"error"' in line.replace(" ", "").lower() or "Traceback" in line]
+            raise RuntimeError(f"a client of the drill broke; its issuer said {faults[-3:]}") from self._broken[0]
 
     def end(self) -> None:
         """Let everybody finish what runs."""
@@ -217,7 +212,7 @@ class Crowd:
         if signed_in is None:
             return
         store = self.home.store()
-        sub, sid = store.read_blocking(lambda tx: _session_of(tx, signed_in[0]))
+        sub, sid = store.read_blocking(lambda tx: session_of(tx, signed_in[0]))
         while not self._stopped.is_set():
             code, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
             new = a_code(code, verifier, sub, sid)
@@ -338,69 +333,6 @@ class Inspection:
 def _require(answer: Answer, *statuses: int) -> None:
     if answer.status not in statuses:
         raise RuntimeError(f"answered {answer.status} {answer.body!r:.200}")
-
-
-def a_client(home: Home, *more: str) -> None:
-    """Register the app whose codes and refresh tokens are tried."""
-    grants = ("authorization_code", "refresh_token", *more)
-    home.operate(
-        *("client", "create", "--client-id", APP, "--public", "--redirect-uri", _CALLBACK, "--scope", _SCOPE),
-        *(word for grant in grants for word in ("--grant", grant)),
-    )
-
-
-def an_authorization(home: Home, username: str) -> tuple[str, dict[str, Any]]:
-    """Exchange a code of a person who is signed in; return the code and the token response."""
-    code, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
-    store = home.store()
-    sub, sid = store.read_blocking(lambda tx: _session_of(tx, username))
-    new = a_code(code, verifier, sub, sid)
-    store.run_blocking(lambda tx: tx.authorization_codes.add(new, lifetime_ms=60_000))
-    store.close()
-    answer = exchange(home.url, code, verifier)
-    if answer is None or answer.status != 200:
-        raise RuntimeError(f"a code was not exchanged: {answer}")
-    return code, dict(answer.body)
-
-
-def a_code(code: str, verifier: str, sub: str, sid: str) -> NewCode:
-    """Return a code as a consent would have stored it."""
-    return NewCode(
-        digest=hashlib.sha256(code.encode()).digest(),
-        client_id=APP,
-        sub=sub,
-        subject=sub,
-        sid=sid,
-        redirect_uri=_CALLBACK,
-        redirect_uri_sent=True,
-        code_challenge=base64url.encode(hashlib.sha256(verifier.encode()).digest()),
-        scope=frozenset({_SCOPE}),
-        resource=API,
-        resource_sent=True,
-        nonce=None,
-        claims=None,
-        auth_time=int(time.time()),
-        acr="1",
-        amr=("pwd",),
-    )
-
-
-def exchange(url: str, code: str, verifier: str) -> Answer | None:
-    """Present a code."""
-    form = {
-        "grant_type": "authorization_code",
-        "client_id": APP,
-        "code": code,
-        "code_verifier": verifier,
-        "redirect_uri": _CALLBACK,
-    }
-    return ask("POST", url + "/token", form=form)
-
-
-def _session_of(tx: Transaction, username: str) -> tuple[str, str]:
-    account = tx.accounts.find_by_username(username)
-    assert account is not None
-    return account.sub, tx.sessions.live_of(account.sub, 1)[0].sid
 
 
 def _add(tally: Tally, part: Tally) -> None:

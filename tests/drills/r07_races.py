@@ -27,8 +27,8 @@ from sqlalchemy import text
 from auth_server.store.device_codes import Approver, NewDevice
 from auth_server.store.store import Store
 from docs.demo.story import Answer
+from tests.drills.authorizations import APP, a_client, a_code, exchange
 from tests.drills.home import KINDS, Home, a_home, ask, login, refresh, register
-from tests.drills.r06_kills import APP, a_client, a_code, exchange
 from tests.drills.site import API
 from tests.drills.tally import Tally
 from tests.support.assertions import ASSERTION_TYPE, SigningParty

@@ -21,8 +21,8 @@ from sqlalchemy import text
 
 from auth_server.audit.withdrawals import FILE_NAME
 from docs.demo.story import Answer
+from tests.drills.authorizations import a_client, an_authorization
 from tests.drills.home import FIRST_PARTY, KINDS, Home, a_home, ask, login, refresh, register
-from tests.drills.r06_kills import a_client, an_authorization
 from tests.drills.tally import Journal, Tally, entries
 from tests.support.keys import claims_of
 
