@@ -33,7 +33,7 @@ from resource_server.verifier.feed_page import BadPage, Page, SignedByUnknownKey
 from resource_server.verifier.policy import Policy
 from resource_server.verifier.revoked import Revoked, TooManyRevocations
 from resource_server.verifier.token import VerifiedToken, clear
-from shared.revocation import FETCH_SECONDS, LONGEST_WAIT, MAX_PAGE_BYTES, SILENT_AFTER
+from shared.revocation import FETCH_SECONDS, LONGEST_WAIT, MAX_PAGE_BYTES, SILENT_AFTER, RevocationEntry
 
 SilentFeed: TypeAlias = Literal["open", "closed"]
 
@@ -102,6 +102,7 @@ class Revocations:
     def _begin(self) -> None:
         # Threads do not live on in a forked child.
         self._lock = threading.Lock()
+        self._taking = threading.RLock()
         self._thread: threading.Thread | None = None
         # Stands for all that is known now: a token that was held against it need not be again. None: nothing is revoked at all. One
         # attribute, because every request asks it.
@@ -137,6 +138,20 @@ class Revocations:
             raise RevocationsUnknown(f"no snapshot of the revocation feed yet: {self._cause()} (setting: require_snapshot)")
         if (silent_feed or self._silent_feed) == "closed" and self.is_silent:
             raise RevocationsUnknown(f"the revocation feed is silent: {self._cause()} (setting: silent_feed)")
+
+    def add(self, entry: RevocationEntry) -> None:
+        """Take an entry that came another way than by the feed, and keep it like those: tokens that it matches are refused from now on.
+
+        Raises:
+            TooManyRevocations: there is no room for it.
+        """
+        self.start()
+        with self._taking:
+            self.revoked.add(entry)
+            self._forget()
+            # Behind the entry: whoever looked before looks again.
+            self._renew()
+            self._save()
 
     def start(self) -> None:
         """Load what an earlier run left on disk. The rest begins when the issuer's metadata name a feed."""
@@ -271,6 +286,10 @@ class Revocations:
             BadPage: it does not follow on what is here.
             TooManyRevocations: there is no room for it.
         """
+        with self._taking:
+            return self._take_whole(page)
+
+    def _take_whole(self, page: Page) -> bool:
         if not page.is_snapshot and page.first != (self._cursor or 0) + 1:
             expected, self._cursor = (self._cursor or 0) + 1, None
             raise BadPage(f"a gap: entries from {page.first} on, expected {expected}")
@@ -338,9 +357,10 @@ class Revocations:
             return
         if saved is None:
             return
-        for entry in saved.entries:
-            self.revoked.add(entry)
-        self.clearance = object()
+        with self._taking:
+            for entry in saved.entries:
+                self.revoked.add(entry)
+            self.clearance = object()
         self._cursor = saved.cursor
         self._tell("info", "saved_feed_loaded", {"entries": len(saved.entries)})
 

@@ -105,6 +105,10 @@ class TrustedIssuer:
         self.revocations.close()
         self.keys.close()
 
+    def latest_expiry(self) -> int:
+        """Return when the last token that was issued until now has expired here, seconds since the epoch."""
+        return int(self._clock()) + self.policy.max_lifetime + 2 * self.policy.leeway
+
     def _attend(self) -> bool:
         self.revocations.start()
         return self.keys.attend()

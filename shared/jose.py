@@ -9,6 +9,8 @@ ACCESS_TOKEN_TYPE: Final = "at+jwt"
 # RFC 9068 section 4 step 1: a verifier takes both spellings, in any case (RFC 7515 section 4.1.9).
 ACCESS_TOKEN_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
 REVOCATION_FEED_TYPE: Final = "revocation-feed+jwt"
+# RFC 8417 section 2.3.
+SECURITY_EVENT_TYPE: Final = "secevent+jwt"
 
 RS256: Final = "RS256"
 PS256: Final = "PS256"

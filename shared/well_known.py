@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 OPENID_CONFIGURATION: Final = "/.well-known/openid-configuration"
 AUTHORIZATION_SERVER: Final = "/.well-known/oauth-authorization-server"
 PROTECTED_RESOURCE: Final = "/.well-known/oauth-protected-resource"
+SSF_CONFIGURATION: Final = "/.well-known/ssf-configuration"
 JWKS: Final = "/.well-known/jwks.json"
 REVOCATION_FEED: Final = "/revocation-feed"
 

@@ -134,6 +134,7 @@ class Administration:
         tx.refresh_tokens.revoke_of_subject(sub, "password_changed", keep_sid=keep_sid)
         # One entry for the person instead of one for each session: it also ends tokens that belong to no session.
         self._feed.revoke_subject(tx, sub)
+        tx.signals.password_changed(sub)
         void_on_password_change(tx, sub)
         self._letters.notify(tx, Kind.PASSWORD_CHANGED, account, facts=facts)
         record(tx, EventName.PASSWORD_CHANGED, facts=facts, actor=actor, sub=sub, detail={"sessions_ended": len(ended)})
@@ -155,6 +156,7 @@ class Administration:
         # Also those that outlive sessions: enabling the account again must not bring back what a thief may hold.
         tx.refresh_tokens.revoke_of_subject(sub, "account_disabled")
         self._feed.revoke_subject(tx, sub)
+        tx.signals.all_sessions_ended(sub)
         record(tx, EventName.ACCOUNT_DISABLED, actor=actor, sub=sub, detail={"reason": reason, "sessions_ended": len(ended)})
         return True
 

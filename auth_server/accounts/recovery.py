@@ -154,6 +154,7 @@ class Recovery:
         ended = tx.sessions.end_all(sub, "account_secured")
         tx.refresh_tokens.revoke_of_subject(sub, "account_secured")
         self._feed.revoke_subject(tx, sub)
+        tx.signals.all_sessions_ended(sub)
         tx.email_changes.end(sub)
         tx.tickets.void(sub, Purpose.EMAIL_NEW, Purpose.EMAIL_OLD, Purpose.RESET_PASSWORD)
         record(tx, EventName.ACCOUNT_SECURED, facts=facts, sub=sub, detail={"sessions_ended": len(ended)})

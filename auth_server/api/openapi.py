@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from auth_server import __version__
-from auth_server.api.operations import OPERATIONS, Auth, Operation
+from auth_server.api.operation import Auth, Operation
+from auth_server.api.operations import OPERATIONS
 from auth_server.api.schemas import SCHEMAS, TEXT
 from auth_server.web.cookies import CookieJar
 from auth_server.web.door import Cors, Door

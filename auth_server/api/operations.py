@@ -6,42 +6,11 @@ so the description cannot say what the server does not do. A door that is switch
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
+from auth_server.api.operation import Auth, Operation
+from auth_server.api.signal_operations import SIGNAL_OPERATIONS
 from shared import well_known
-
-
-class Auth(StrEnum):
-    """How a caller proves who it is; the values are names of security schemes."""
-
-    NOBODY = ""
-    CLIENT = "client"
-    TOKEN = "token"
-    ACCOUNT = "account"
-    COOKIES = "cookies"
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One method of one path.
-
-    Attributes:
-        answers: schemas by status, any of them; an empty name is an answer without a JSON body.
-        form: parameters of a form body (or of the query, for GET), the required ones with a `*` behind them.
-        body: schema of a JSON body.
-    """
-
-    method: str
-    path: str
-    tag: str
-    summary: str
-    answers: dict[int, str]
-    auth: Auth = Auth.NOBODY
-    form: str = ""
-    body: str = ""
-
 
 _TOKEN_FORM: Final = (
     "grant_type* code redirect_uri code_verifier refresh_token device_code subject_token subject_token_type audience assertion scope "
@@ -234,6 +203,7 @@ OPERATIONS: Final = (
     ),
     Operation("GET", "/openapi.json", "published", "This description", {200: ""}),
     Operation("GET", "/", "published", "What this is", {200: "Welcome"}),
+    *SIGNAL_OPERATIONS,
     # For the platform.
     Operation("GET", "/livez", "process", "The process answers", {200: "Status"}),
     Operation("GET", "/readyz", "process", "Requests may be sent here", {200: "Status", 503: "Status"}),

@@ -45,6 +45,19 @@ _CLIENT: Final[dict[str, Schema]] = {
     "tos_uri": _URL,
 }
 
+_SIGNAL_STREAM: Final = _object(
+    "stream_id iss aud delivery events_supported events_requested events_delivered min_verification_interval",
+    stream_id=TEXT,
+    iss=_URL,
+    aud={"anyOf": [TEXT, _TEXTS]},
+    delivery=_object("method endpoint_url", method=TEXT, endpoint_url=_URL),
+    events_supported=_TEXTS,
+    events_requested=_TEXTS,
+    events_delivered=_TEXTS,
+    min_verification_interval=_WHOLE,
+    description=TEXT,
+)
+
 SCHEMAS: Final[dict[str, Schema]] = {
     "Error": _object(
         "error error_description",
@@ -157,4 +170,18 @@ SCHEMAS: Final[dict[str, Schema]] = {
         registration_client_uri=_URL,
         **_CLIENT,
     ),
+    "SignalMetadata": _object("issuer configuration_endpoint", more=True, issuer=_URL, configuration_endpoint=_URL),
+    "SignalStreamConfiguration": _object(
+        more=True,
+        stream_id=TEXT,
+        delivery={"type": "object"},
+        events_requested=_TEXTS,
+        description=TEXT,
+    ),
+    "SignalStream": _SIGNAL_STREAM,
+    "SignalStreams": {"type": "array", "items": _SIGNAL_STREAM},
+    "SignalStatus": _object("stream_id status", stream_id=TEXT, status={"enum": ["enabled", "paused", "disabled"]}, reason=TEXT),
+    "SignalVerification": _object("stream_id", more=True, stream_id=TEXT, state=TEXT),
+    "SignalPoll": _object(more=True, maxEvents=_WHOLE, returnImmediately=_YES_NO, ack=_TEXTS, setErrs={"type": "object"}),
+    "SignalSets": _object("sets moreAvailable", sets={"type": "object", "additionalProperties": TEXT}, moreAvailable=_YES_NO),
 }

@@ -17,6 +17,14 @@ from auth_server.endpoints.pushed_authorization_request import PushedAuthorizati
 from auth_server.endpoints.register import ClientConfigurationEndpoint, RegistrationEndpoint
 from auth_server.endpoints.revocation_feed import ForResources, RevocationFeedEndpoint
 from auth_server.endpoints.revoke import RevocationEndpoint
+from auth_server.endpoints.signal_poll import SignalPollEndpoint
+from auth_server.endpoints.signal_streams import (
+    Receivers,
+    SsfConfiguration,
+    StreamConfigurationEndpoint,
+    StreamStatusEndpoint,
+    StreamVerificationEndpoint,
+)
 from auth_server.endpoints.status_lists import StatusListEndpoint
 from auth_server.endpoints.token import TokenEndpoint
 from auth_server.endpoints.userinfo import UserinfoEndpoint
@@ -68,6 +76,8 @@ def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
     if settings.dynamic_registration != "off":
         registrations = services.other_grants.registrations
         members += [RegistrationEndpoint(registrations, issuer), ClientConfigurationEndpoint(registrations, issuer)]
+    if settings.shared_signals:
+        members += _shared_signals(services, authenticator)
     # Client ID metadata documents: what clients look for before they name themselves by a URL.
     more = {"client_id_metadata_document_supported": True} if settings.client_id_metadata else {}
     documents = (
@@ -75,6 +85,17 @@ def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
         for document in (AuthorizationServerMetadata, OpenidConfiguration)
     )
     return (*members, *documents)
+
+
+def _shared_signals(services: Services, authenticator: Authenticator) -> tuple[Endpoint, ...]:
+    streams, receivers = services.signal_streams, Receivers(authenticator)
+    return (
+        SignalPollEndpoint(streams, receivers, is_stopping=lambda: services.health.draining),
+        StreamConfigurationEndpoint(streams, receivers),
+        StreamStatusEndpoint(streams, receivers),
+        StreamVerificationEndpoint(streams, receivers),
+        SsfConfiguration(services.settings.issuer),
+    )
 
 
 def _introspection(services: Services) -> Introspection:

@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 
 from auth_server.jobs.contract import Job
 from auth_server.protocol.refresh import RefreshPolicy
+from auth_server.signals.streams import KEPT_SECONDS
 from auth_server.store.store import Store
 from auth_server.store.transaction import Transaction
 
@@ -57,6 +58,7 @@ def all_purges(refresh_policy: RefreshPolicy) -> dict[str, Purge]:
         "email changes": lambda tx, limit: tx.email_changes.forget(limit),
         "status tokens": lambda tx, limit: tx.status_lists.forget(tx.clock.now(), _STATUS_TOKENS * limit),
         "status lists": lambda tx, limit: tx.status_lists.retire(tx.clock.now(), limit),
+        "signals": lambda tx, limit: tx.signals.forget(KEPT_SECONDS * 1000, limit),
         "attempts": lambda tx, limit: tx.attempts.forget(limit),
     }
 

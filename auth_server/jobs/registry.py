@@ -6,6 +6,7 @@ from auth_server.jobs.collect_clients import CollectClients
 from auth_server.jobs.contract import Job
 from auth_server.jobs.deliver_logout_tokens import DeliverLogoutTokens
 from auth_server.jobs.deliver_mail import DeliverMail
+from auth_server.jobs.deliver_signals import DeliverSignals
 from auth_server.jobs.follow import FollowClock, FollowDirectory, FollowRevocations, FollowSecrets
 from auth_server.jobs.purge_expired import PurgeExpired, all_purges
 from auth_server.jobs.rotate_keys import RotateKeys
@@ -30,5 +31,12 @@ def all_jobs(services: Services) -> list[Job]:
             alg_of=services.clients.alg_of,
             issuer=settings.issuer,
         ),
+        *_signals(services),
         PurgeExpired(store=services.store, purges=all_purges(services.refresh_policy)),
     ]
+
+
+def _signals(services: Services) -> list[Job]:
+    if not services.settings.shared_signals:
+        return []
+    return [DeliverSignals(store=services.store, streams=services.signal_streams, post=services.outbound.post)]

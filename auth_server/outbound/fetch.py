@@ -2,9 +2,9 @@
 
 The rules: https only, on port 443; the name is resolved once, every address it has must be public, and the connection goes to one of those
 addresses (no second resolution); TLS is checked against the name; no redirect is followed; 5 seconds in all, waiting included; 64 KiB;
-JSON documents only; no cookie and no credential; at most 10 requests in flight, half of them caused by strangers, and one to each
-host; what came of a document is remembered for a minute at least, failures too. A document that was there goes on counting for a day
-when its place does not answer: its keys are as good as they were.
+JSON documents only; no cookie, and no credential but the header that a receiver of events named for itself; at most 10 requests in flight,
+half of them caused by strangers, and one to each host; what came of a document is remembered for a minute at least, failures too. A
+document that was there goes on counting for a day when its place does not answer: its keys are as good as they were.
 
 A decision never fetches: it reads what is remembered, and raises `NeedsFetch` where that is not enough. Whoever drives it fetches,
 outside any transaction, and lets it decide again.
@@ -161,17 +161,27 @@ class Outbound:
             return self._remember(url, None, str(error), 0)
 
     async def post_form(self, url: str, fields: Mapping[str, str]) -> int:
-        """Post a form and return the status; the body of the answer is not looked at.
+        """Post a form and return the status; otherwise like `post`."""
+        return await self.post(url, urlencode(fields).encode("ascii"), FORM_MEDIA_TYPE)
+
+    async def post(self, url: str, body: bytes, media_type: str, authorization: str | None = None) -> int:
+        """Post a body and return the status; the body of the answer is not looked at.
+
+        Args:
+            authorization: the header that whoever owns the URL asked to see there; printable ASCII.
 
         Raises:
             FetchFailed: it did not arrive, or no answer came in time.
         """
+        headers = {"Content-Type": media_type, "Accept": "application/json"}
+        if authorization is not None:
+            headers["Authorization"] = authorization
         try:
             target = parse_url(url)
         except ValueError as error:
             raise FetchFailed(str(error)) from error
         async with self._turn(target.host):
-            answer = await self._exchange(target, "POST", {"Content-Type": FORM_MEDIA_TYPE}, urlencode(fields).encode("ascii"))
+            answer = await self._exchange(target, "POST", headers, body)
         return answer.status
 
     @contextlib.asynccontextmanager

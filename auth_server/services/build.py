@@ -19,6 +19,7 @@ from auth_server.services.ground import Ground, lay_ground
 from auth_server.services.keys import build_keyring, with_keys
 from auth_server.services.people import with_people
 from auth_server.services.services import Services
+from auth_server.services.signalling import build_signal_streams
 from auth_server.settings import Settings
 from auth_server.store.audit_events import AuditRecord
 from auth_server.store.engine import open_engines, parse_database_url
@@ -65,6 +66,7 @@ def build_services(
         refresh_policy=_refresh_policy(settings),
         token_issuer=_token_issuer(ground, keyring, families, standing),
         browser_flow=build_browser_flow(ground, keyring),
+        signal_streams=build_signal_streams(ground, keyring),
         standing=standing,
         clients=clients,
         resources=resources,

@@ -37,6 +37,7 @@ from auth_server.services.other_grants import OtherGrants
 from auth_server.services.restoring import Restoring
 from auth_server.sessions.service import Sessions
 from auth_server.settings import Settings
+from auth_server.signals.streams import Streams
 from auth_server.store.freshness import Freshness, Remembered
 from auth_server.store.store import Store
 from auth_server.telemetry.metrics import Metrics
@@ -87,6 +88,7 @@ class Services:
     correspondence: Correspondence
     page_kit: PageKit
     browser_flow: BrowserFlow
+    signal_streams: Streams
 
     async def directory(self) -> Directory:
         """Return resources and roles; no database when both are remembered and fresh.

@@ -80,6 +80,7 @@ def _checked(loaded: Loaded) -> Settings:
         code_lifetime=value["CODE_LIFETIME"],
         device_code_lifetime=value["DEVICE_CODE_LIFETIME"],
         token_exchange=value["TOKEN_EXCHANGE"],
+        shared_signals=value["SHARED_SIGNALS"],
         dynamic_registration=value["DYNAMIC_REGISTRATION"],
         registration_unused_after=value["REGISTRATION_UNUSED_AFTER"],
         client_id_metadata=value["CLIENT_ID_METADATA"],

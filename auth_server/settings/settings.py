@@ -50,6 +50,7 @@ class Settings:
     code_lifetime: float
     device_code_lifetime: int
     token_exchange: bool
+    shared_signals: bool
     dynamic_registration: str
     registration_unused_after: float
     client_id_metadata: bool

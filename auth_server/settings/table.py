@@ -224,6 +224,12 @@ TABLE: Final = (
         "whether services may exchange tokens (RFC 8693); each client needs a policy of its own as well",
     ),
     Setting(
+        "SHARED_SIGNALS",
+        read.boolean,
+        False,
+        "whether receivers may have ended sessions and changed passwords told to them (Shared Signals Framework, CAEP)",
+    ),
+    Setting(
         "DYNAMIC_REGISTRATION",
         read.choice("off", "token", "open"),
         "off",

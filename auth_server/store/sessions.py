@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from auth_server.store.logouts import Logouts
 from auth_server.store.schema import METADATA, Digest, Milliseconds, Number, Words, now_ms
+from auth_server.store.signals import Signals
 
 SESSION: Final = Table(
     "session",
@@ -219,6 +220,7 @@ class Sessions:
         ended = _session_or_none(self._connection.execute(_END, {"key": sid, "reason": reason}).first())
         if ended is not None:
             Logouts(self._connection).queue([sid])
+            Signals(self._connection).sessions_ended(ended.sub, [sid])
         return ended
 
     def end_all(self, sub: str, reason: str, *, keep_sid: str | None = None) -> list[str]:
@@ -226,6 +228,7 @@ class Sessions:
         values = {"key": sub, "reason": reason, "kept": keep_sid or ""}
         ended = list(self._connection.execute(_END_ALL, values).scalars())
         Logouts(self._connection).queue(ended)
+        Signals(self._connection).sessions_ended(sub, ended)
         return ended
 
     def end_everybody(self, reason: str) -> None:

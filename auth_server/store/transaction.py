@@ -33,6 +33,7 @@ from auth_server.store.roles import Roles
 from auth_server.store.schema import now_ms
 from auth_server.store.server_secrets import ServerSecrets
 from auth_server.store.sessions import Sessions
+from auth_server.store.signals import Signals
 from auth_server.store.signing_keys import SigningKeys
 from auth_server.store.status_lists import StatusLists
 from auth_server.store.tickets import Tickets
@@ -208,3 +209,8 @@ class Transaction:
     def email_changes(self) -> EmailChanges:
         """Changes of mail addresses under way."""
         return EmailChanges(self._connection)
+
+    @cached_property
+    def signals(self) -> Signals:
+        """Streams of shared signals, and what each has still to be told."""
+        return Signals(self._connection)

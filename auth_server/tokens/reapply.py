@@ -123,6 +123,7 @@ class Reapply:
         tx.sessions.end_all(sub, _REASON)
         tx.refresh_tokens.revoke_of_subject(sub, _REASON)
         self._feed.revoke_subject(tx, sub)
+        tx.signals.all_sessions_ended(sub)
 
     def _end_session(self, tx: Transaction, event: Withdrawal) -> None:
         # Also a session that the backup is too old to know: its tokens are out.

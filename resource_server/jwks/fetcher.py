@@ -1,4 +1,4 @@
-"""One GET with bounds: who may be asked, how long, how much, and no redirects. Standard library only.
+"""One GET, or one POST, with bounds: who may be asked, how long, how much, and no redirects. Standard library only.
 
 The time bound is on the whole exchange, not on each read: a server that sends a byte now and then would hold a per-read bound for ever.
 Proxies of the environment are not used, and nothing is cached on the way (`Cache-Control: no-cache`).
@@ -102,17 +102,67 @@ def fetch(
         raw.close()
 
 
-def _exchange(bounded: _BoundedSocket, parts: SplitResult, etag: str | None, max_bytes: int, authorization: str | None) -> Answer:
+def post(
+    url: str,
+    body: bytes,
+    media_type: str,
+    *,
+    authorization: str | None = None,
+    insecure_http: bool = False,
+    tls_context: ssl.SSLContext | None = None,
+    total_seconds: float = TOTAL_SECONDS,
+    max_bytes: int = MAX_BYTES,
+    clock: Callable[[], float] = time.monotonic,
+) -> bytes:
+    """Post a body and return that of the answer, 200; with the bounds of `fetch`.
+
+    Raises:
+        FetchFailed: for any reason at all.
+    """
+    parts = urlsplit(url)
+    try:
+        check_url(url, insecure_http=insecure_http)
+        deadline = clock() + total_seconds
+        raw = _connect(parts, deadline, clock, tls_context)
+    except (OSError, ValueError) as error:
+        raise FetchFailed(f"cannot connect: {error}") from error
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Connection": "close", "Content-Type": media_type}
+    if authorization is not None:
+        headers["Authorization"] = authorization
+    try:
+        connection = _connection(_BoundedSocket(raw, deadline, clock), parts)
+        connection.request("POST", _path(parts), body, headers)
+        response = connection.getresponse()
+        if response.status != http.client.OK:
+            raise FetchFailed(f"status {response.status}", _retry_after(response), response.status)
+        return _bounded_body(response, max_bytes)
+    except TimeoutError as error:
+        raise FetchFailed(f"not done within {total_seconds:g} s") from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise FetchFailed(f"the exchange broke off: {type(error).__name__} {error}") from error
+    finally:
+        raw.close()
+
+
+def _connection(bounded: _BoundedSocket, parts: SplitResult) -> http.client.HTTPConnection:
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or _PORTS[parts.scheme])
     connection.default_port = _PORTS[parts.scheme]  # so that `Host` names a port only where the address does
     connection.sock = bounded
+    return connection
+
+
+def _path(parts: SplitResult) -> str:
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _exchange(bounded: _BoundedSocket, parts: SplitResult, etag: str | None, max_bytes: int, authorization: str | None) -> Answer:
+    connection = _connection(bounded, parts)
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Cache-Control": "no-cache", "Connection": "close"}
     if etag is not None:
         headers["If-None-Match"] = etag
     if authorization is not None:
         headers["Authorization"] = authorization
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    connection.request("GET", path, headers=headers)
+    connection.request("GET", _path(parts), headers=headers)
     response = connection.getresponse()
     if response.status == http.client.NOT_MODIFIED and etag is not None:
         return Answer(None, etag)

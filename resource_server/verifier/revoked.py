@@ -23,7 +23,8 @@ class TooManyRevocations(Exception):
 
 
 class Revoked:
-    """The living entries of one issuer's feed. One thread adds and forgets, any thread asks; each step is one operation on a dict.
+    """The living entries of one issuer's feed. One thread at a time adds and forgets, any thread asks; each step is one
+    operation on a dict.
 
     `any` is false while nothing at all is revoked, so that whoever asks often can ask that first.
     """

@@ -25,7 +25,7 @@ FLOORS: Final[dict[str, int]] = {
         8: "endpoints api admin",
         7: "grants client_auth extensions interaction jobs",
         6: "services",
-        5: "accounts roles sessions mfa consent clients devices resources tokens health",
+        5: "accounts roles sessions mfa consent clients devices resources signals tokens health",
         4: "keys rate_limits outbound",
         3: "audit revocation migrations",
         2: "store web",

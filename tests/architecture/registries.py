@@ -19,8 +19,10 @@ NOT_MEMBERS: Final = frozenset(
     {
         "auth_server/api/callers.py",
         "auth_server/api/members.py",
+        "auth_server/api/operation.py",
         "auth_server/api/operations.py",
         "auth_server/api/schemas.py",
+        "auth_server/api/signal_operations.py",
         "auth_server/client_auth/authenticate.py",
         "auth_server/grants/redemption.py",
         "auth_server/jobs/runner.py",

@@ -24,6 +24,7 @@ PAGES = {
     "workload-identity.md": '"scope":"notes:read"',
     "introspection.md": '"active":true',
     "token-exchange.md": '"issued_token_type":"urn:ietf:params:oauth:token-type:access_token"',
+    "shared-signals.md": '"moreAvailable":false',
     "device.md": '"user_code":"',
     "dynamic-registration.md": '"client_name":"An agent"',
     "mail.md": "the settings are good",
@@ -63,6 +64,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "AUTH_SERVER_DATA_DIR": str(folder / "data"),
         "AUTH_SERVER_CONFIG": str(config),
         "AUTH_SERVER_TOKEN_EXCHANGE": "true",
+        "AUTH_SERVER_SHARED_SIGNALS": "true",
         "AUTH_SERVER_DYNAMIC_REGISTRATION": "token",
     }
     server = Server("auth server", "auth_server", issuer, settings, folder / "auth_server.log")

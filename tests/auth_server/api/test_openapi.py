@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +12,13 @@ from jsonschema import Draft202012Validator
 from auth_server.api.openapi import path_of
 from auth_server.api.operations import OPERATIONS
 from auth_server.api.schemas import SCHEMAS
+from auth_server.api.signal_operations import SIGNAL_OPERATIONS
 from auth_server.interaction.asset_page import Asset, ChangePassword
 from auth_server.web.door import Door
 from auth_server.web.page_door import PageDoor
-from tests.support.auth_app import ISSUER, PASSWORDS, SECRETS, Issuer
+from tests.support.auth_app import ISSUER, PASSWORDS, SECRETS, Issuer, running
+from tests.support.databases import Database
+from tests.support.receivers import ON
 
 
 def _is_for_software(door: Door) -> bool:
@@ -35,7 +39,8 @@ async def test_each_door_for_software_is_described_with_exactly_its_methods(issu
     assert described == doors
     # What is switched off here is all that the table has beyond.
     beyond = {(row.method, row.path) for row in OPERATIONS} - doors
-    assert {path for _, path in beyond} <= {"/register", "/register/{client_id}"}
+    signals = {row.path for row in SIGNAL_OPERATIONS}
+    assert {path for _, path in beyond} <= {"/register", "/register/{client_id}"} | signals
 
 
 async def test_the_document_is_whole(issuer: Issuer) -> None:
@@ -104,6 +109,25 @@ _BASIC = {"auth": ("machine", SECRETS["machine"])}
 )
 async def test_what_is_answered_is_what_is_described(issuer: Issuer, method: str, path: str, sent: Any, status: int) -> None:
     assert (await _hold(issuer, method, path, **sent)).status_code == status
+
+
+async def test_shared_signals_are_described_where_they_are_switched_on(issuer_database: Database, tmp_path: Path) -> None:
+    async with running(issuer_database, tmp_path, ON) as transmitter:
+        document = await _document(transmitter)
+        signals = {(row.method, row.path) for row in SIGNAL_OPERATIONS}
+        doors = {(method, path_of(door)) for door in transmitter.app.doors for method in door.methods}
+
+        assert {(method.upper(), path) for path, methods in document["paths"].items() for method in methods} >= signals
+        assert signals == {(method, path) for method, path in doors if "/ssf" in path}
+        sent = {"auth": ("gateway", SECRETS["gateway"])}
+        made = (await _hold(transmitter, "POST", "/ssf/streams", json={}, **sent)).json()["stream_id"]
+        await _hold(transmitter, "GET", "/ssf/streams", **sent)
+        await _hold(transmitter, "GET", "/ssf/status", params={"stream_id": made}, **sent)
+        await _hold(transmitter, "GET", "/ssf/status", params={"stream_id": "x"}, **sent)
+        await _hold(transmitter, "POST", "/ssf/verify", json={"stream_id": made}, **sent)
+        polled = {"json": {"returnImmediately": True}, **sent}
+        await _hold(transmitter, "POST", f"/ssf/poll/{made}", "/ssf/poll/{stream_id}", **polled)
+        await _hold(transmitter, "GET", "/.well-known/ssf-configuration")
 
 
 async def test_ones_own_account_is_answered_as_described(issuer: Issuer) -> None:
