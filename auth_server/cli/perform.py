@@ -98,7 +98,7 @@ def _answer(given: argparse.Namespace, tokens: Mapping[str, Any], userinfo: Mapp
     if given.show_tokens:
         document |= {name: tokens[name] for name in _TOKENS if name in tokens}
     notes = () if given.show_tokens else ("tokens are shown taken apart; --show-tokens prints them whole",)
-    return Answer(document, "\n" + json.dumps(document, indent=2), notes)
+    return Answer(document, f"\n{json.dumps(document, indent=2)}\n", notes)
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
