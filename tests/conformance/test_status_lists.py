@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
+import secrets
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -34,8 +34,7 @@ def _add(tx: Transaction, tokens: Iterable[StatusToken]) -> None:
 
 
 def _lease(store: Store, until: int = 10) -> tuple[str, int]:
-    names = (f"new-{number}-{id(store)}" for number in itertools.count())
-    while (block := store.run_blocking(lambda tx: tx.status_lists.lease(next(names), until=until))) is None:
+    while (block := store.run_blocking(lambda tx: tx.status_lists.lease(secrets.token_urlsafe(), until=until))) is None:
         pass
     return block.list_id, block.number
 
