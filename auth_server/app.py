@@ -176,6 +176,7 @@ def _tell(scope: Scope, facts: RequestFacts, status: int, seconds: float) -> Non
     outcome, detail = scope.get(OUTCOME, ("ok", None))
     # The path without its query: parameters may be secrets.
     fields = {
+        "request_id": facts.request_id,
         "method": scope["method"],
         "path": scope["path"],
         "status": status,

@@ -30,6 +30,9 @@ _SECRET_WORDS: Final = (
 )
 # Members whose name holds one of the words above, and whose value is safe all the same.
 _NOT_SECRET: Final = frozenset({"token_type", "token_endpoint", "token_refused", "tokens_issued"})
+# What each line begins with; a member of that name is told under another one.
+_OWN_NAMES: Final = frozenset({"ts", "level", "event"})
+_REMEMBERED_CHARACTERS: Final = 64
 # Control (Cc), format (Cf: bidirectional overrides among them), surrogate, and the two line separators.
 _NEUTRALISED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -51,19 +54,36 @@ def is_secret_name(name: str) -> bool:
 
 def format_line(epoch_seconds: float, level: str, event: str, fields: Mapping[str, object]) -> str:
     """Return the line, without its line feed. `ts` is RFC 3339 in UTC with milliseconds; members that are None are left out."""
-    line: dict[str, object] = {"ts": _stamp(epoch_seconds), "level": level, "event": neutralise(event)}
+    if not _OWN_NAMES.isdisjoint(fields):
+        fields = {f"field_{name}" if name in _OWN_NAMES else name: value for name, value in fields.items()}
+    pieces = [f'{{"ts":"{_stamp(epoch_seconds)}","level":"{level}","event":{_spelt(event)}']
     for name, value in fields.items():
         if value is None:
             continue
-        if is_secret_name(name):
-            line[name] = MASK
-        elif type(value) is str:
-            line[name] = neutralise(value)
-        elif type(value) is int:
-            line[name] = value
-        else:
-            line[name] = _safe(value)
-    return json_text.to_text(line)
+        key, is_masked = _named(name)
+        pieces.append(key)
+        if not is_masked:
+            pieces.append(_value(value))
+    pieces.append("}")
+    return "".join(pieces)
+
+
+@lru_cache(maxsize=1024)  # the same few names stand on every line
+def _named(name: str) -> tuple[str, bool]:
+    key = f",{json_text.to_text(name)}:"
+    return (key + json_text.to_text(MASK), True) if is_secret_name(name) else (key, False)
+
+
+def _value(value: object) -> str:
+    kind = type(value)
+    if kind is str:
+        return _spelt(value) if len(value) <= _REMEMBERED_CHARACTERS else json_text.to_text(neutralise(value))
+    return repr(value) if kind is int else json_text.to_text(_safe(value))
+
+
+@lru_cache(maxsize=1024)  # methods, paths, outcomes and addresses come again and again; long values do not
+def _spelt(text: str) -> str:
+    return json_text.to_text(neutralise(text))
 
 
 def _stamp(epoch_seconds: float) -> str:

@@ -25,19 +25,19 @@ class BoundedHead(HttpToolsProtocol):
 
     _in_head = True
     _head_bytes = 0
+    _read_bytes = 0
     _headers = 0
     _deadline: asyncio.TimerHandle | None = None
-    _answers: OneWrite
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         """Give the first head its time."""
-        self._answers = OneWrite(transport)
-        super().connection_made(self._answers)
+        super().connection_made(OneWrite(transport))
         self._start_deadline()
 
     def data_received(self, data: bytes) -> None:
         """Count what arrives while a head is open."""
         counted = self._in_head
+        self._read_bytes = len(data)
         super().data_received(data)
         # A whole head in one read is bounded by that read (64 KiB) and by the number of its headers.
         if not self._in_head:
@@ -67,7 +67,7 @@ class BoundedHead(HttpToolsProtocol):
         """The head is whole."""
         self._forget_deadline()
         self._in_head = False
-        if self._headers > MAX_HEADERS or sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
+        if self._headers > MAX_HEADERS or self._is_too_large():
             self._refuse()
             return
         super().on_headers_complete()
@@ -77,15 +77,16 @@ class BoundedHead(HttpToolsProtocol):
         self.scope[BODY_IS_WHOLE] = True  # type: ignore[typeddict-unknown-key]  # ASGI lets a server add its own
         super().on_message_complete()
 
-    def on_response_complete(self) -> None:
-        """The answer is whole."""
-        self._answers.flush()
-        super().on_response_complete()
-
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody waits any more."""
         self._forget_deadline()
         super().connection_lost(exc)
+
+    def _is_too_large(self) -> bool:
+        # No head is larger than what was read since the one before it; most are known to fit by that alone.
+        if self._head_bytes + self._read_bytes <= MAX_HEAD_BYTES:
+            return False
+        return sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES
 
     def _refuse(self) -> None:
         if not self.transport.is_closing():

@@ -1,7 +1,8 @@
-"""One write for one answer.
+"""One write for one answer, and the answers of a turn of the loop one behind the other.
 
 The HTTP server writes head and body apart. On a socket that has nothing to send, each goes out at once: two system calls, two packets,
-and a client that is woken twice. Together they cost a tenth of a signature more than one.
+and a client that is woken twice. Together they cost a tenth of a signature more than one. Whoever is woken by the first answer of a turn
+is awake for the others, which saves as much again where a gateway in front holds many connections.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 
 class OneWrite(asyncio.Transport):
-    """A transport that holds what is written until the answer is whole (`flush`), and never past this turn of the loop."""
+    """A transport that holds what is written until this turn of the loop ends."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__()
@@ -27,18 +28,17 @@ class OneWrite(asyncio.Transport):
     def write(self, data: Any) -> None:
         """Hold `data`. An answer that is streamed goes out turn by turn."""
         if not self._held:
-            self._loop.call_soon(self.flush)
+            self._loop.call_soon(self._flush)
         self._held.append(data)
 
-    def flush(self) -> None:
-        """Write what is held."""
+    def _flush(self) -> None:
         if self._held:
             held, self._held = self._held, []
             self._transport.write(b"".join(held))
 
     def close(self) -> None:
         """Write what is held, then close."""
-        self.flush()
+        self._flush()
         self._transport.close()
 
     def abort(self) -> None:
@@ -48,5 +48,5 @@ class OneWrite(asyncio.Transport):
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Hand the connection to another protocol."""
-        self.flush()
+        self._flush()
         self._transport.set_protocol(protocol)

@@ -136,17 +136,13 @@ class Keyring:
         key = self._usable_key(alg)
         if not key.signer.is_local:
             return await self._sign_elsewhere(claims, typ, alg)
-        thread = None
-        if not self._turns.take():
-            thread = self._thread
-            if thread is None:
-                await self._turns.wait()
-                # Behind the wait once more: the lease has to hold when the signature is made.
-                key = self._usable_key(alg)
+        if self._turns.take():
+            return _signed(key, claims, typ)
+        if self._thread is None:
+            # The key is asked for again in that turn: the lease has to hold when the signature is made.
+            return await self._turns.later(lambda: _signed(self._usable_key(alg), claims, typ))
         signed = jws.signing_input(key.header(typ), claims)
-        if thread is None:
-            return jws.compact(signed, key.signer.sign(signed))
-        return jws.compact(signed, await asyncio.get_running_loop().run_in_executor(thread, key.signer.sign, signed))
+        return jws.compact(signed, await asyncio.get_running_loop().run_in_executor(self._thread, key.signer.sign, signed))
 
     async def sign_at(self, build: Callable[[int], Mapping[str, object]], typ: str, alg: str | None = None) -> str:
         """Like `sign`, for claims that depend on the time: `build` is given `now` in seconds, read before the lease is checked."""
@@ -299,6 +295,11 @@ class Keyring:
                         kept if kept and kept.kid == key.kid else _ActiveKey(key.kid, key.alg, self._signers[key.kid])
                     )
         return active
+
+
+def _signed(key: _ActiveKey, claims: Mapping[str, object], typ: str) -> str:
+    signed = jws.signing_input(key.header(typ), claims)
+    return jws.compact(signed, key.signer.sign(signed))
 
 
 def _halted(halt: Halt | None) -> str:

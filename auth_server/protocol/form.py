@@ -13,6 +13,13 @@ MAX_PARAMETERS: Final = 64
 _CONTROLS: Final = frozenset(map(chr, [*range(0x20), 0x7F]))
 
 
+def _pairs(text: str) -> list[tuple[str, str]]:
+    if text.isascii() and "%" not in text and "+" not in text and text.count("&") < MAX_PARAMETERS:
+        # Nothing is encoded, as in most requests of services: there is nothing to decode, and a token request comes by the thousand.
+        return [(name, value) for name, _, value in (part.partition("=") for part in text.split("&") if part)]
+    return parse_qsl(text, keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=MAX_PARAMETERS)
+
+
 class Form:
     """Parsed parameters. A parameter without a value counts as left out (RFC 6749 section 3.2)."""
 
@@ -31,9 +38,7 @@ class Form:
         Source: RFC 6749 section 3.2 and appendix B.
         """
         try:
-            pairs = parse_qsl(
-                body.decode("utf-8"), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=MAX_PARAMETERS
-            )
+            pairs = _pairs(body.decode("utf-8"))
         except ValueError as error:
             raise InvalidRequest("the body is not a well-formed form") from error
         values: dict[str, str] = {}

@@ -20,6 +20,7 @@ FACTS: Final = "sealwright.facts"
 BODY_IS_WHOLE: Final = "sealwright.body_is_whole"
 IS_PAGE: Final = "sealwright.page"
 BODY_SECONDS: Final = 10
+_FORM: Final = FORM_MEDIA_TYPE.encode("ascii")
 FORM_BYTES: Final = 64 * 1024
 JSON_BYTES: Final = 16 * 1024
 
@@ -31,12 +32,13 @@ class ClientGone(Exception):
 class Request:
     """One request. `facts` says who asks."""
 
-    __slots__ = ("_headers", "_receive", "_scope", "facts", "method")
+    __slots__ = ("_by_name", "_headers", "_receive", "_scope", "facts", "method")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._scope = scope
         self._receive = receive
         self._headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self._by_name = dict(self._headers)
         self.method: str = scope["method"]
         self.facts: RequestFacts = scope[FACTS]
 
@@ -46,13 +48,10 @@ class Request:
         Raises:
             InvalidRequest: it is there twice.
         """
-        found = None
-        for key, value in self._headers:
-            if key == name:
-                if found is not None:
-                    raise InvalidRequest("a header that decides is repeated")
-                found = value
-        return found
+        is_repeated = len(self._by_name) != len(self._headers) and sum(key == name for key, _ in self._headers) > 1
+        if is_repeated:
+            raise InvalidRequest("a header that decides is repeated")
+        return self._by_name.get(name)
 
     @property
     def query(self) -> bytes:
@@ -130,8 +129,7 @@ class Request:
             PageError: another content type.
             RequestTooLarge: over `most` bytes, counted as they arrive.
         """
-        media_type = (self.header(b"content-type") or b"").partition(b";")[0].strip().lower()
-        if media_type != FORM_MEDIA_TYPE.encode("ascii"):
+        if not self._is_form():
             raise PageError("another content type than a form's")
         return await self._body(most)
 
@@ -162,9 +160,12 @@ class Request:
         return await self.json()
 
     def _refuse_other_than_form(self) -> None:
-        media_type = (self.header(b"content-type") or b"").partition(b";")[0].strip().lower()
-        if media_type != FORM_MEDIA_TYPE.encode("ascii"):
+        if not self._is_form():
             raise InvalidRequest(f"the content type must be {FORM_MEDIA_TYPE}")
+
+    def _is_form(self) -> bool:
+        named = self.header(b"content-type") or b""
+        return named == _FORM or named.partition(b";")[0].strip().lower() == _FORM
 
     async def _body(self, most: int) -> bytes:
         length = self.header(b"content-length")

@@ -39,13 +39,13 @@ async def test_head_and_body_are_one_write() -> None:
 
     answers.write(b"head ")
     answers.write(b"body")
-    answers.flush()
+    assert connection.written == []
     await asyncio.sleep(0)
 
     assert connection.written == [b"head body"]
 
 
-async def test_what_nobody_flushes_goes_out_in_the_same_turn() -> None:
+async def test_what_is_streamed_goes_out_turn_by_turn() -> None:
     connection = _Connection()
     answers = OneWrite(connection)
 

@@ -1,13 +1,18 @@
-"""A turn of the event loop has room for three signatures; the rest wait in their order."""
+"""A turn of the event loop has room for a few signatures; the rest come in their order, with room for their answers in between."""
 
 from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from auth_server.keys.turns import IN_LINE, Turns
 
+# Each turn of signatures is followed by one for their answers.
+_LOOP_TURNS = 2
 
-async def test_a_turn_has_room_for_three_and_the_next_for_three_more() -> None:
+
+async def test_a_turn_has_room_for_a_few_and_the_next_for_as_many_more() -> None:
     turns = Turns()
 
     first = [turns.take() for _ in range(IN_LINE + 1)]
@@ -18,40 +23,70 @@ async def test_a_turn_has_room_for_three_and_the_next_for_three_more() -> None:
 
 
 async def test_whoever_waits_goes_before_whoever_comes_later() -> None:
-    turns = Turns()
-    for _ in range(IN_LINE):
-        turns.take()
-    waiting = asyncio.create_task(turns.wait())
+    turns = _full()
+    waiting = asyncio.create_task(turns.later(lambda: "signed"))
     await asyncio.sleep(0)
 
     assert not turns.take()
-    await waiting
+    assert await waiting == "signed"
 
 
 async def test_those_who_wait_come_in_their_order() -> None:
-    turns = Turns()
-    came: list[int] = []
+    turns = _full()
+    done: list[int] = []
 
-    async def wait(number: int) -> None:
-        await turns.wait()
-        came.append(number)
+    async def sign(number: int) -> str:
+        return await turns.later(lambda: done.append(number) or str(number))
 
-    for _ in range(IN_LINE):
-        turns.take()
-    await asyncio.gather(*(wait(number) for number in range(3 * IN_LINE)))
+    signed = await asyncio.gather(*(sign(number) for number in range(3 * IN_LINE)))
 
-    assert came == list(range(3 * IN_LINE))
+    assert done == list(range(3 * IN_LINE))
+    assert signed == [str(number) for number in done]
 
 
-async def test_who_gave_up_waiting_takes_no_place() -> None:
-    turns = Turns()
-    for _ in range(IN_LINE):
-        turns.take()
-    gone = asyncio.create_task(turns.wait())
-    others = [asyncio.create_task(turns.wait()) for _ in range(IN_LINE)]
+async def test_others_are_served_between_two_turns() -> None:
+    turns = _full()
+    done: list[str] = []
+    waiting = [asyncio.create_task(turns.later(lambda: done.append("signed") or "")) for _ in range(3 * IN_LINE)]
+    most = 0
+    for _ in range(5 * _LOOP_TURNS):
+        before = len(done)
+        await asyncio.sleep(0)
+        most = max(most, len(done) - before)
+
+    assert most == IN_LINE
+    await asyncio.gather(*waiting)
+
+
+async def test_who_gave_up_waiting_takes_no_place_and_nothing_is_signed_for_them() -> None:
+    turns = _full()
+    done: list[str] = []
+    gone = asyncio.create_task(turns.later(lambda: done.append("gone") or ""))
+    others = [asyncio.create_task(turns.later(lambda: done.append("other") or "")) for _ in range(IN_LINE)]
     await asyncio.sleep(0)
     gone.cancel()
-    for _ in range(3):
+    for _ in range(2 * _LOOP_TURNS):
         await asyncio.sleep(0)
 
     assert all(other.done() for other in others)
+    assert done == ["other"] * IN_LINE
+
+
+async def test_a_fault_reaches_the_one_that_it_concerns() -> None:
+    turns = _full()
+
+    def fail() -> str:
+        raise LookupError("no key")
+
+    failing, signing = asyncio.create_task(turns.later(fail)), asyncio.create_task(turns.later(lambda: "signed"))
+
+    with pytest.raises(LookupError, match="no key"):
+        await failing
+    assert await signing == "signed"
+
+
+def _full() -> Turns:
+    turns = Turns()
+    for _ in range(IN_LINE):
+        turns.take()
+    return turns
