@@ -95,14 +95,12 @@ class Application:
 
     def _facts(self, scope: Scope, receive: Receive) -> RequestFacts:
         peer = scope["client"][0] if scope.get("client") else "0.0.0.0"  # noqa: S104 - stands for "unknown", nothing listens
-        sent_id, forwarded = None, []
-        for name, value in scope["headers"]:
-            if name == b"x-request-id":
-                sent_id = value
-            elif name == b"x-forwarded-for":
-                forwarded.append(value)
-        address = client_address(peer, forwarded, self._trusted) if self._trusted else peer
-        facts = RequestFacts(address, request_id(sent_id))
+        headers = scope["headers"]
+        address = peer
+        if self._trusted:
+            forwarded = [value for name, value in headers if name == b"x-forwarded-for"]
+            address = client_address(peer, forwarded, self._trusted)
+        facts = RequestFacts(address, request_id(dict(headers).get(b"x-request-id")))
         if scope["path"] not in _PASSWORD_PATHS:
             return facts
         scope[FACTS] = facts

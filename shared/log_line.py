@@ -75,10 +75,10 @@ def _named(name: str) -> tuple[str, bool]:
 
 
 def _value(value: object) -> str:
-    kind = type(value)
-    if kind is str:
-        return _spelt(value) if len(value) <= _REMEMBERED_CHARACTERS else json_text.to_text(neutralise(value))
-    return repr(value) if kind is int else json_text.to_text(_safe(value))
+    if isinstance(value, str):
+        text = str(value)
+        return _spelt(text) if len(text) <= _REMEMBERED_CHARACTERS else json_text.to_text(neutralise(text))
+    return repr(value) if type(value) is int else json_text.to_text(_safe(value))
 
 
 @lru_cache(maxsize=1024)  # methods, paths, outcomes and addresses come again and again; long values do not

@@ -26,7 +26,6 @@ class BoundedHead(HttpToolsProtocol):
     _in_head = True
     _head_bytes = 0
     _read_bytes = 0
-    _headers = 0
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
@@ -39,7 +38,7 @@ class BoundedHead(HttpToolsProtocol):
         counted = self._in_head
         self._read_bytes = len(data)
         super().data_received(data)
-        # A whole head in one read is bounded by that read (64 KiB) and by the number of its headers.
+        # A whole head in one read is bounded by that read, 64 KiB.
         if not self._in_head:
             return
         # Most heads come whole in one read; only one that is still open needs a timer.
@@ -53,21 +52,14 @@ class BoundedHead(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
-        self._headers = 0
         if not self._in_head:
             self._in_head, self._head_bytes = True, 0
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header more."""
-        self._headers += 1
-        if self._headers <= MAX_HEADERS:
-            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
         self._forget_deadline()
         self._in_head = False
-        if self._headers > MAX_HEADERS or self._is_too_large():
+        if len(self.headers) > MAX_HEADERS or self._is_too_large():
             self._refuse()
             return
         super().on_headers_complete()

@@ -68,5 +68,5 @@ class Turns:
 def _do(work: Callable[[], str], done: asyncio.Future[str]) -> None:
     try:
         done.set_result(work())
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whoever waits for it is told
         done.set_exception(error)
