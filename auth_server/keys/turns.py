@@ -1,7 +1,7 @@
 """How much is signed in one turn of the event loop.
 
 A signature holds the loop for a quarter of a millisecond. Thirty in a row would make a request that needs none wait for all of them,
-so a turn has room for six; what does not fit is signed in a later turn, in the order of arrival, and others are served in between.
+so a turn has room for four; what does not fit is signed in a later turn, in the order of arrival, and others are served in between.
 
 Those of a turn are signed one behind the other, and their answers are made and written together: whoever waits for them is woken once
 for several, and code that runs several times in a row is run from the processor's caches.
@@ -14,7 +14,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-IN_LINE: Final = 6
+IN_LINE: Final = 4
+# In the first, answers of what was just signed are made, and whoever came meanwhile is heard; what they write goes out in the second.
+_ANSWER_TURNS: Final = 2
 
 
 class Turns:
@@ -58,11 +60,13 @@ class Turns:
                 _do(work, done)
         if self._taken:
             self._ends = True
-            asyncio.get_running_loop().call_soon(self._answer_first)
+            asyncio.get_running_loop().call_soon(self._rest, _ANSWER_TURNS)
 
-    def _answer_first(self) -> None:
-        # In this turn the answers of those just signed are made, and written at its end, before the next ones hold the loop.
-        asyncio.get_running_loop().call_soon(self._end)
+    def _rest(self, turns: int) -> None:
+        if turns:
+            asyncio.get_running_loop().call_soon(self._rest, turns - 1)
+        else:
+            self._end()
 
 
 def _do(work: Callable[[], str], done: asyncio.Future[str]) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from auth_server.keys.turns import IN_LINE, Turns
 
-# Each turn of signatures is followed by one for their answers.
-_LOOP_TURNS = 2
+# Each turn of signatures is followed by some for their answers.
+_LOOP_TURNS = 4
 
 
 async def test_a_turn_has_room_for_a_few_and_the_next_for_as_many_more() -> None:
@@ -35,10 +36,14 @@ async def test_those_who_wait_come_in_their_order() -> None:
     turns = _full()
     done: list[int] = []
 
-    async def sign(number: int) -> str:
-        return await turns.later(lambda: done.append(number) or str(number))
+    def signing(number: int) -> Callable[[], str]:
+        def sign() -> str:
+            done.append(number)
+            return str(number)
 
-    signed = await asyncio.gather(*(sign(number) for number in range(3 * IN_LINE)))
+        return sign
+
+    signed = await asyncio.gather(*(turns.later(signing(number)) for number in range(3 * IN_LINE)))
 
     assert done == list(range(3 * IN_LINE))
     assert signed == [str(number) for number in done]
@@ -47,7 +52,7 @@ async def test_those_who_wait_come_in_their_order() -> None:
 async def test_others_are_served_between_two_turns() -> None:
     turns = _full()
     done: list[str] = []
-    waiting = [asyncio.create_task(turns.later(lambda: done.append("signed") or "")) for _ in range(3 * IN_LINE)]
+    waiting = [asyncio.create_task(turns.later(_noting(done, "signed"))) for _ in range(3 * IN_LINE)]
     most = 0
     for _ in range(5 * _LOOP_TURNS):
         before = len(done)
@@ -61,8 +66,8 @@ async def test_others_are_served_between_two_turns() -> None:
 async def test_who_gave_up_waiting_takes_no_place_and_nothing_is_signed_for_them() -> None:
     turns = _full()
     done: list[str] = []
-    gone = asyncio.create_task(turns.later(lambda: done.append("gone") or ""))
-    others = [asyncio.create_task(turns.later(lambda: done.append("other") or "")) for _ in range(IN_LINE)]
+    gone = asyncio.create_task(turns.later(_noting(done, "gone")))
+    others = [asyncio.create_task(turns.later(_noting(done, "other"))) for _ in range(IN_LINE)]
     await asyncio.sleep(0)
     gone.cancel()
     for _ in range(2 * _LOOP_TURNS):
@@ -83,6 +88,14 @@ async def test_a_fault_reaches_the_one_that_it_concerns() -> None:
     with pytest.raises(LookupError, match="no key"):
         await failing
     assert await signing == "signed"
+
+
+def _noting(done: list[str], word: str) -> Callable[[], str]:
+    def sign() -> str:
+        done.append(word)
+        return word
+
+    return sign
 
 
 def _full() -> Turns:
