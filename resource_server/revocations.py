@@ -15,41 +15,32 @@ Rules:
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
-import weakref
 from collections.abc import Callable
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-from resource_server.digest_file import StateUnusable
+from resource_server.after_fork import begin_in_child
 from resource_server.feed_file import FeedFile
+from resource_server.feed_questions import FeedQuestions, FetchPage, pause_after
 from resource_server.jwks.discovery import FeedAddress
-from resource_server.jwks.fetcher import Answer, FetchFailed
+from resource_server.jwks.fetcher import FetchFailed
 from resource_server.jwks.source import KeySource, Tell
-from resource_server.verifier.errors import RevocationsUnknown, TokenRefused
-from resource_server.verifier.feed_page import BadPage, Page, SignedByUnknownKey, verify_page
+from resource_server.kept import Kept
+from resource_server.verifier.errors import RevocationsUnknown
+from resource_server.verifier.feed_page import BadPage, Page
 from resource_server.verifier.policy import Policy
 from resource_server.verifier.revoked import Revoked, TooManyRevocations
 from resource_server.verifier.token import VerifiedToken, clear
-from shared.revocation import FETCH_SECONDS, LONGEST_WAIT, MAX_PAGE_BYTES, SILENT_AFTER, RevocationEntry
+from shared.revocation import SILENT_AFTER, RevocationEntry
 
 SilentFeed: TypeAlias = Literal["open", "closed"]
 
-FIRST_RETRY: Final = 0.25
-LAST_RETRY: Final = 5.0
 # An answer that brings nothing and comes this soon was not waited for: the issuer has no room, so ask as often as it would answer.
 _UNWAITED_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = (6.0, 9.0)
-_LATE_SECONDS: Final = 3.0
 _FORGET_EVERY: Final = 60.0
-
-
-class FetchPage(Protocol):
-    """One bounded GET; `fetcher.fetch` with everything but these filled in."""
-
-    def __call__(self, url: str, *, total_seconds: float, max_bytes: int) -> Answer: ...
 
 
 class Revocations:
@@ -76,28 +67,23 @@ class Revocations:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.revoked: Final = Revoked()
-        self._is_strict = silent_feed == "closed" or require_snapshot
-        self._policy, self._keys, self._fetch, self._tell = policy, keys, fetch, tell
-        self._state_file, self._clock, self._monotonic = state_file, clock, monotonic
         self._silent_feed, self._require_snapshot = silent_feed, require_snapshot
+        self._is_strict = silent_feed == "closed" or require_snapshot
+        self._policy, self._keys, self._tell = policy, keys, tell
+        self._issuer = FeedQuestions(policy, keys, fetch, self.revoked, clock)
+        self._state_file, self._clock, self._monotonic = state_file, clock, monotonic
+        self._kept = Kept(state_file, "feed", tell)
         self._address: FeedAddress | None = None
-        self._was_told = False
         self._cursor: int | None = None
         self._key_epoch = -1
-        self._is_whole = False
-        self._heard_at = float("-inf")
-        self._forgot_at = float("-inf")
+        self._was_told = self._is_whole = self._was_silent = False
+        self._heard_at = self._forgot_at = float("-inf")
         self._failures = 0
-        self._was_silent = False
-        self._restored = False
         self._closed = threading.Event()
         self.last_failure: str | None = None
-        self.pages = 0
-        self.failed_pages = 0
+        self.pages = self.failed_pages = 0
         self._begin()
-        if hasattr(os, "register_at_fork"):
-            begin = weakref.WeakMethod(self._begin)
-            os.register_at_fork(after_in_child=lambda: _call(begin))
+        begin_in_child(self._begin)
 
     def _begin(self) -> None:
         # Threads do not live on in a forked child.
@@ -108,8 +94,6 @@ class Revocations:
         # attribute, because every request asks it.
         self.clearance: object = object()
         self._needs_care = True
-
-    # For callers.
 
     def check(self, token: VerifiedToken, silent_feed: SilentFeed | None = None) -> None:
         """Refuse a token that is revoked, or of which that cannot be told where it must be.
@@ -155,9 +139,9 @@ class Revocations:
 
     def start(self) -> None:
         """Load what an earlier run left on disk. The rest begins when the issuer's metadata name a feed."""
-        if self._state_file is not None and not self._restored:
+        if not self._kept.was_read:
             with self._lock:
-                self._restore(self._state_file)
+                self._restore()
 
     def follow(self, address: FeedAddress | None) -> None:
         """Follow the feed at `address`; None says that the issuer has none."""
@@ -219,8 +203,6 @@ class Revocations:
             return "the issuer has none"
         return self.last_failure or "not heard yet"
 
-    # The thread.
-
     def _run(self) -> None:
         self.start()
         unwaited = 0
@@ -232,7 +214,7 @@ class Revocations:
             waits = self._is_whole and self._cursor is not None and self._failures == 0
             began = self._monotonic()
             try:
-                page = self._ask(address, waits=waits)
+                page = self._issuer.ask(address, waits=waits, after=self._cursor, key_epoch=self._key_epoch)
                 is_news = self._take(page)
             except (FetchFailed, BadPage, TooManyRevocations) as failure:
                 pause = self._failed(failure)
@@ -245,40 +227,6 @@ class Revocations:
             if pause:
                 self._closed.wait(pause)
 
-    def _ask(self, address: FeedAddress, *, waits: bool) -> Page:
-        url = self._url(address, waits=waits)
-        # Less than the feed may be silent: a connection that died without a word leaves time for another.
-        seconds = LONGEST_WAIT + _LATE_SECONDS if waits else FETCH_SECONDS
-        compact = self._fetch(url, total_seconds=seconds, max_bytes=MAX_PAGE_BYTES).body or b""
-        try:
-            return self._verified(compact)
-        except SignedByUnknownKey as unknown:
-            try:
-                self._keys.seek(unknown.key_id)
-            except TokenRefused as refusal:
-                raise BadPage(f"{unknown}: {refusal.reason}") from refusal
-            return self._verified(compact)
-
-    def _verified(self, compact: bytes) -> Page:
-        policy = self._policy
-        return verify_page(
-            compact, self._keys.view.key_set, self.revoked, issuer=policy.issuer, leeway=policy.leeway, now=self._clock()
-        )
-
-    def _url(self, address: FeedAddress, *, waits: bool) -> str:
-        fitting = [name for name in address.algorithms if name in self._policy.algorithms]
-        if not fitting:
-            raise BadPage(
-                f"signed with {', '.join(address.algorithms)} only, none of which is allowed here (setting: algorithms)"
-            )
-        asked = [] if fitting[0] == address.algorithms[0] else [f"alg={fitting[0]}"]
-        if self._cursor is not None:
-            asked.append(f"after={self._cursor}")
-        if waits:
-            asked += [f"wait={LONGEST_WAIT}", f"key_epoch={self._key_epoch}"]
-        joint = "&" if "?" in address.url else "?"
-        return address.url + (joint + "&".join(asked) if asked else "")
-
     def _take(self, page: Page) -> bool:
         """Take a page, and return whether it brought anything.
 
@@ -287,9 +235,24 @@ class Revocations:
             TooManyRevocations: there is no room for it.
         """
         with self._taking:
-            return self._take_whole(page)
+            self._add_all(page)
+            moved, self._cursor = page.last != self._cursor, page.last
+            self.pages += 1
+            self._failures, self.last_failure = 0, None
+            if not page.has_more:
+                self._is_whole, self._heard_at = True, self._monotonic()
+            held = self._keys.view.key_set.epoch
+            if held is not None and held < page.key_epoch:
+                self._keys.hasten()
+            self._forget()
+            if not self.revoked.any or self.clearance is None or page.is_snapshot:
+                self._renew()
+            if moved and not page.has_more:
+                self._save()
+            told, self._key_epoch = self._key_epoch, page.key_epoch
+            return moved or page.is_snapshot or told != page.key_epoch
 
-    def _take_whole(self, page: Page) -> bool:
+    def _add_all(self, page: Page) -> None:
         if not page.is_snapshot and page.first != (self._cursor or 0) + 1:
             expected, self._cursor = (self._cursor or 0) + 1, None
             raise BadPage(f"a gap: entries from {page.first} on, expected {expected}")
@@ -300,31 +263,14 @@ class Revocations:
             # Behind the entries: whoever looked at less than all of them looks again.
             if page.entries:
                 self.clearance = object()
-        moved, self._cursor = page.last != self._cursor, page.last
-        self.pages += 1
-        self._failures, self.last_failure = 0, None
-        if not page.has_more:
-            self._is_whole, self._heard_at = True, self._monotonic()
-        held = self._keys.view.key_set.epoch
-        if held is not None and held < page.key_epoch:
-            self._keys.hasten()
-        self._forget()
-        if not self.revoked.any or self.clearance is None or page.is_snapshot:
-            self._renew()
-        if moved and not page.has_more:
-            self._save()
-        told, self._key_epoch = self._key_epoch, page.key_epoch
-        return moved or page.is_snapshot or told != page.key_epoch
 
     def _failed(self, failure: Exception) -> float:
         self.last_failure = str(failure)
         self.failed_pages += 1
-        delay = min(LAST_RETRY, FIRST_RETRY * 2.0 ** min(self._failures, 10))
         if self._failures == 0:
             self._tell("warning", "feed_failed", {"cause": self.last_failure})
         self._failures += 1
-        asked = failure.retry_after if isinstance(failure, FetchFailed) else None
-        return max(min(asked or 0.0, LAST_RETRY), delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
+        return pause_after(failure, self._failures - 1)
 
     def _note_silence(self) -> None:
         silent = self.is_silent
@@ -339,22 +285,11 @@ class Revocations:
             self.revoked.forget(self._clock())
 
     def _save(self) -> None:
-        if self._state_file is None:
-            return
-        try:
-            self._state_file.save(self._cursor, self.revoked.entries())
-        except OSError as error:
-            self._tell("warning", "feed_not_saved", {"cause": error.strerror or type(error).__name__})
+        if (file := self._state_file) is not None:
+            self._kept.write(lambda: file.save(self._cursor, self.revoked.entries()))
 
-    def _restore(self, state_file: FeedFile) -> None:
-        if self._restored:
-            return
-        self._restored = True
-        try:
-            saved = state_file.load()
-        except StateUnusable as error:
-            self._tell("warning", "saved_feed_unusable", {"cause": str(error)})
-            return
+    def _restore(self) -> None:
+        saved = self._kept.read_once()
         if saved is None:
             return
         with self._taking:
@@ -363,9 +298,3 @@ class Revocations:
             self.clearance = object()
         self._cursor = saved.cursor
         self._tell("info", "saved_feed_loaded", {"entries": len(saved.entries)})
-
-
-def _call(method: weakref.WeakMethod[Callable[[], None]]) -> None:
-    alive = method()
-    if alive is not None:
-        alive()

@@ -157,8 +157,7 @@ async def _update(services: Services, given: argparse.Namespace) -> Answer:
 
 
 def _changed(before: tuple[str, ...], added: list[str], removed: list[str]) -> tuple[str, ...]:
-    kept = [uri for uri in before if uri not in removed]
-    return tuple(dict.fromkeys([*kept, *added]))
+    return tuple(dict.fromkeys([*(uri for uri in before if uri not in removed), *added]))
 
 
 def _rotate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -174,11 +173,10 @@ def _rotate_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def _rotate_secret(services: Services, given: argparse.Namespace) -> Answer:
     client = await _found(services, given.client_id)
-    had_one = bool(client.secrets)
     made = await services.clients.rotate_secret(client.client_id, overlap=given.overlap)
     if made is None:
         raise refused(f"{client.client_id} is {client.kind}: it has no secret")
-    tail = f"; its old ones end in {given.overlap} s" if had_one and given.overlap else ""
+    tail = f"; its old ones end in {given.overlap} s" if client.secrets and given.overlap else ""
     return _told(await _found(services, client.client_id), made, "has a new secret", {}, (), tail)
 
 

@@ -14,8 +14,9 @@ from typing import Final
 
 from auth_server.endpoints.contract import BrowserEndpoint
 from auth_server.interaction.checking import REQUEST_URI_PREFIX, RequestChecks
+from auth_server.interaction.interaction import PATHS, Standing
 from auth_server.interaction.next_step import PAGES, Progress, Step
-from auth_server.interaction.service import LIFETIME_SECONDS, PATHS, Interactions, Standing
+from auth_server.interaction.service import LIFETIME_SECONDS, Interactions
 from auth_server.languages.catalogue import LANGUAGES
 from auth_server.protocol.authorization_parameters import Parameters
 from auth_server.protocol.authorization_request import AuthorizationRequest, Prompt, ResponseMode

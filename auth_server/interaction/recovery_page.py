@@ -8,7 +8,8 @@ from auth_server.accounts.letters import TICKET_PARAMETER
 from auth_server.accounts.passwords import MIN_LENGTH
 from auth_server.accounts.recovery import Recovery
 from auth_server.accounts.tickets import LIFETIME_SECONDS, Purpose
-from auth_server.interaction.service import Interaction, Interactions
+from auth_server.interaction.interaction import Interaction
+from auth_server.interaction.service import Interactions
 from auth_server.interaction.step_page import StepPage, with_request
 from auth_server.interaction.words import ShownPerson, reasons_in_words
 from auth_server.protocol.errors import ApiError, PageError

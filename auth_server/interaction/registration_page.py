@@ -6,8 +6,9 @@ from typing import ClassVar, Final
 
 from auth_server.accounts.passwords import MIN_LENGTH
 from auth_server.accounts.registration import Registration, RegistrationMode
+from auth_server.interaction.interaction import Interaction
 from auth_server.interaction.login_page import SignInPage, SignInTools
-from auth_server.interaction.service import Interaction, Interactions
+from auth_server.interaction.service import Interactions
 from auth_server.interaction.step_page import REQUEST, with_request
 from auth_server.interaction.words import reasons_in_words
 from auth_server.protocol.errors import ApiError

@@ -5,9 +5,10 @@ from __future__ import annotations
 from auth_server.interaction.account_page import EmailPage, ProfilePage
 from auth_server.interaction.account_security_page import ActivityPage, AppsPage, PasswordPage, SessionsPage
 from auth_server.interaction.asset_page import Asset, ChangePassword
+from auth_server.interaction.choose_page import ChoosePage
 from auth_server.interaction.consent_page import ConsentPage
 from auth_server.interaction.device_page import DeviceApprovedPage, DeviceConfirmPage, DeviceDeniedPage, DevicePage
-from auth_server.interaction.login_page import ChoosePage, ConfirmPage, LoginPage, SignInTools
+from auth_server.interaction.login_page import ConfirmPage, LoginPage, SignInTools
 from auth_server.interaction.logout import SignOuts
 from auth_server.interaction.own_account import OwnAccount
 from auth_server.interaction.recovery_page import ForgotPage, ForgotSentPage, ResetDonePage, ResetPage, SecurePage

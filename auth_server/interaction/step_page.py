@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from auth_server.interaction.service import Interaction, Interactions
+from auth_server.interaction.interaction import Interaction
+from auth_server.interaction.service import Interactions
 from auth_server.interaction.words import ShownClient, shown_client
 from auth_server.protocol.errors import ApiError, InternalError, OAuthError, PageError
 from auth_server.web.browser import SESSION_COOKIE, Browser, CookieChange

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from auth_server.clock import DatabaseClock
 from auth_server.keys import jws
+from auth_server.keys.active_key import ActiveKey
 from auth_server.keys.bounded_threads import BoundedThreads
 from auth_server.keys.choice import default_alg, why_it_cannot_sign
 from auth_server.keys.custodians.contract import Custodian, Signer
@@ -31,22 +32,6 @@ EVERY_ALGORITHM: Final = (RS256, PS256, ES256, ED25519)
 
 
 @dataclass(frozen=True, slots=True)
-class _ActiveKey:
-    """What a ring signs with now, and the header segments that were made for it."""
-
-    kid: str
-    alg: str
-    signer: Signer
-    headers: dict[str, bytes] = field(default_factory=dict)
-
-    def header(self, typ: str) -> bytes:
-        made = self.headers.get(typ)
-        if made is None:
-            made = self.headers[typ] = jws.header_segment(alg=self.alg, typ=typ, kid=self.kid)
-        return made
-
-
-@dataclass(frozen=True, slots=True)
 class _View:
     """All of one reading; replaced whole, never changed.
 
@@ -57,7 +42,7 @@ class _View:
     rings: tuple[RingView, ...]
     halt: Halt | None
     published: PublishedKeys | None
-    active: Mapping[str, _ActiveKey]
+    active: Mapping[str, ActiveKey]
     default_alg: str
     faults: tuple[str, ...]
 
@@ -137,10 +122,10 @@ class Keyring:
         if not key.signer.is_local:
             return await self._sign_elsewhere(claims, typ, alg)
         if self._turns.take():
-            return _signed(key, claims, typ)
+            return key.sign(claims, typ)
         if self._thread is None:
             # The key is asked for again in that turn: the lease has to hold when the signature is made.
-            return await self._turns.later(lambda: _signed(self._usable_key(alg), claims, typ))
+            return await self._turns.later(lambda: self._usable_key(alg).sign(claims, typ))
         signed = jws.signing_input(key.header(typ), claims)
         return jws.compact(signed, await asyncio.get_running_loop().run_in_executor(self._thread, key.signer.sign, signed))
 
@@ -218,7 +203,7 @@ class Keyring:
             raise KeyUnavailable(f"the lease on {key.kid} ended while its custodian was signing")
         return jws.compact(signed, signature)
 
-    def _is_leased(self, key: _ActiveKey, view: _View | None) -> bool:
+    def _is_leased(self, key: ActiveKey, view: _View | None) -> bool:
         is_young = view is not None and self._age(view) <= self._policy.timings.sign_lease
         now = self._view
         return is_young and now is not None and now.published is not None and key.kid in now.published.kids
@@ -236,7 +221,7 @@ class Keyring:
         before = None if self._view is None else self._view.published
         return before if before is not None and before.etag == published.etag else published
 
-    def _usable_key(self, alg: str | None) -> _ActiveKey:
+    def _usable_key(self, alg: str | None) -> ActiveKey:
         view = self._view
         if view is None:
             raise KeyUnavailable("the key ring was not read yet")
@@ -284,7 +269,7 @@ class Keyring:
         except KeyError:
             raise KeyUnavailable(f"there is no custodian called {key.custodian}") from None
 
-    def _active_keys(self, rings: Sequence[RingView]) -> dict[str, _ActiveKey]:
+    def _active_keys(self, rings: Sequence[RingView]) -> dict[str, ActiveKey]:
         before = {} if self._view is None else self._view.active
         active = {}
         for ring in rings:
@@ -292,14 +277,9 @@ class Keyring:
                 if key.state is KeyState.ACTIVE and key.kid in self._signers:
                     kept = before.get(key.alg)
                     active[key.alg] = (
-                        kept if kept and kept.kid == key.kid else _ActiveKey(key.kid, key.alg, self._signers[key.kid])
+                        kept if kept and kept.kid == key.kid else ActiveKey(key.kid, key.alg, self._signers[key.kid])
                     )
         return active
-
-
-def _signed(key: _ActiveKey, claims: Mapping[str, object], typ: str) -> str:
-    signed = jws.signing_input(key.header(typ), claims)
-    return jws.compact(signed, key.signer.sign(signed))
 
 
 def _halted(halt: Halt | None) -> str:

@@ -1,8 +1,4 @@
-"""Refresh families: one row each, changed by single guarded statements.
-
-Every guard stands in the statement, with the database's clock, so of any number of racing requests exactly one changes the row and
-the others change nothing, at every isolation level of both databases. Read-then-write had 1,542 winners for 60 tokens.
-"""
+"""Refresh families within one transaction; the guards are in `refresh_family_statements.py`."""
 
 from __future__ import annotations
 
@@ -10,71 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Connection,
-    ForeignKey,
-    Index,
-    Integer,
-    Table,
-    Text,
-    bindparam,
-    case,
-    delete,
-    false,
-    insert,
-    or_,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import Connection, delete, or_, select, true, update
 
-from auth_server.protocol.refresh import BOUND_RETRY_GRACE_SECONDS, MAX_REPLAYS, Family, is_suspicious
-from auth_server.store.account_claims import ACCOUNT_CLAIMS, PERSON, person_of
-from auth_server.store.accounts import ACCOUNT
+from auth_server.protocol.refresh import BOUND_RETRY_GRACE_SECONDS, Family, is_suspicious
+from auth_server.store import refresh_family_statements as statements
+from auth_server.store.account_claims import person_of
 from auth_server.store.clients import CLIENT
 from auth_server.store.refresh_family_rows import family_of, is_session_live
-from auth_server.store.roles import ACCOUNT_ROLE
-from auth_server.store.schema import METADATA, Digest, Milliseconds, Number, Sealed, Words, now_ms
-from auth_server.store.sessions import SESSION
-
-REFRESH_FAMILY: Final = Table(
-    "refresh_family",
-    METADATA,
-    Column("id", Digest, primary_key=True),
-    Column("client_id", Text, nullable=False),
-    Column("sub", Text, ForeignKey("account.sub", ondelete="CASCADE"), nullable=False),
-    Column("subject", Text),
-    Column("sid", Text),
-    Column("scope", Words, nullable=False),
-    Column("resource", Text, nullable=False),
-    Column("for_issuer", Boolean, nullable=False, server_default=false()),
-    Column("claims", Text),
-    Column("cnf", Text),
-    Column("seq", Number, nullable=False),
-    Column("cur_hash", Digest, nullable=False),
-    Column("prev_hash", Digest),
-    Column("rotated_at", Milliseconds, nullable=False),
-    Column("issued_at", Milliseconds, nullable=False),
-    Column("cur_seen", Boolean, nullable=False),
-    Column("replay_blob", Sealed),
-    Column("replay_count", Integer, nullable=False),
-    Column("replay_streak", Integer, nullable=False, server_default="0"),
-    Column("idle_expires_at", Milliseconds, nullable=False),
-    Column("absolute_expires_at", Milliseconds, nullable=False),
-    Column("revoked_at", Milliseconds),
-    Column("reason", Text),
-    Column("auth_time", Number, nullable=False),
-    Column("acr", Text, nullable=False),
-    Column("amr", Words, nullable=False),
-    Column("created_at", Milliseconds, nullable=False),
-    Index("ix_refresh_family_sub", "sub"),
-    Index("ix_refresh_family_sid", "sid"),
-    Index("ix_refresh_family_client_id", "client_id"),
-    Index("ix_refresh_family_absolute_expires_at", "absolute_expires_at"),
-)
+from auth_server.store.refresh_family_table import REFRESH_FAMILY
+from auth_server.store.schema import now_ms
 
 _F: Final = REFRESH_FAMILY.c
 _NOW: Final = now_ms()
@@ -92,119 +32,6 @@ class FamilyFacts:
     person: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-_LOAD: Final = (
-    select(
-        REFRESH_FAMILY,
-        _NOW.label("now"),
-        ACCOUNT.c.disabled_at.label("account_disabled_at"),
-        SESSION.c.sid.label("session_sid"),
-        SESSION.c.ended_at.label("session_ended_at"),
-        SESSION.c.idle_expires_at.label("session_idle_expires_at"),
-        SESSION.c.absolute_expires_at.label("session_absolute_expires_at"),
-        ACCOUNT_ROLE.c.role.label("role"),
-        *PERSON,
-    )
-    .select_from(
-        REFRESH_FAMILY.join(ACCOUNT, ACCOUNT.c.sub == _F.sub)
-        .outerjoin(SESSION, SESSION.c.sid == _F.sid)
-        .outerjoin(ACCOUNT_ROLE, ACCOUNT_ROLE.c.sub == _F.sub)
-        .outerjoin(ACCOUNT_CLAIMS, ACCOUNT_CLAIMS.c.sub == _F.sub)
-    )
-    .where(_F.id == bindparam("fid"), _F.client_id == bindparam("cid"))
-)
-
-_LIVE: Final = (_F.revoked_at.is_(None), _F.idle_expires_at > _NOW, _F.absolute_expires_at > _NOW)
-
-_START: Final = insert(REFRESH_FAMILY).values(
-    seq=0,
-    prev_hash=None,
-    rotated_at=_NOW,
-    issued_at=_NOW,
-    created_at=_NOW,
-    cur_seen=False,
-    replay_blob=None,
-    replay_count=0,
-    idle_expires_at=_NOW + bindparam("idle_ms", type_=BigInteger),
-    absolute_expires_at=_NOW + bindparam("absolute_ms", type_=BigInteger),
-)
-
-_ROTATE: Final = (
-    update(REFRESH_FAMILY)
-    .where(
-        _F.id == bindparam("fid"),
-        _F.client_id == bindparam("cid"),
-        _F.seq == bindparam("presented_seq"),
-        _F.cur_hash == bindparam("presented_hash"),
-        # The quiet window, also in the guard: of two tabs that rotate at once the second finds a young token and repeats it.
-        or_(_F.seq == 0, _F.issued_at < _NOW - bindparam("quiet_ms", type_=BigInteger)),
-        *_LIVE,
-    )
-    .values(
-        seq=_F.seq + 1,
-        prev_hash=_F.cur_hash,
-        cur_hash=bindparam("new_hash"),
-        rotated_at=_NOW,
-        issued_at=_NOW,
-        cur_seen=False,
-        replay_blob=bindparam("blob"),
-        replay_count=0,
-        replay_streak=case((_F.replay_count > 0, _F.replay_streak + 1), else_=0),
-        idle_expires_at=_NOW + bindparam("idle_ms", type_=BigInteger),
-    )
-)
-
-_MARK_SEEN: Final = (
-    update(REFRESH_FAMILY)
-    .where(
-        _F.id == bindparam("fid"),
-        _F.client_id == bindparam("cid"),
-        _F.seq == bindparam("presented_seq"),
-        _F.cur_hash == bindparam("presented_hash"),
-        _F.revoked_at.is_(None),
-    )
-    .values(cur_seen=True)
-)
-
-_KEEP: Final = (
-    update(REFRESH_FAMILY)
-    .where(
-        _F.id == bindparam("fid"),
-        _F.client_id == bindparam("cid"),
-        _F.seq == bindparam("presented_seq"),
-        _F.cur_hash == bindparam("presented_hash"),
-        *_LIVE,
-    )
-    .values(cur_seen=True, issued_at=_NOW, idle_expires_at=_NOW + bindparam("idle_ms", type_=BigInteger))
-)
-
-_REPLAY: Final = (
-    update(REFRESH_FAMILY)
-    .where(
-        _F.id == bindparam("fid"),
-        _F.client_id == bindparam("cid"),
-        _F.seq == bindparam("presented_seq", type_=BigInteger) + 1,
-        _F.prev_hash == bindparam("presented_hash"),
-        _F.revoked_at.is_(None),
-        _F.absolute_expires_at > _NOW,
-        _F.replay_count < MAX_REPLAYS,
-        _F.replay_blob.is_not(None),
-        or_(
-            _F.cur_seen.is_(False) & (_F.rotated_at >= _NOW - bindparam("grace_ms", type_=BigInteger)),
-            _F.cur_seen.is_(True) & (_F.issued_at >= _NOW - bindparam("quiet_ms", type_=BigInteger)),
-        ),
-    )
-    .values(replay_count=_F.replay_count + 1, issued_at=case((_F.cur_seen.is_(True), _F.issued_at), else_=_NOW))
-    .returning(_F.replay_blob, _F.replay_count, _F.replay_streak)
-)
-
-_REVOKE: Final = (
-    update(REFRESH_FAMILY)
-    .where(_F.id == bindparam("fid"), _F.revoked_at.is_(None))
-    .values(revoked_at=_NOW, reason=bindparam("why"), replay_blob=None)
-    .returning(_F.sub, _F.client_id)
-)
-
-
 class RefreshTokens:
     """Refresh families within one transaction. Each change says whether its guard held; when not, read and decide again."""
 
@@ -217,7 +44,7 @@ class RefreshTokens:
         A family's own use counts as use of its session: `session_idle_ms` after the current token was handed out, an otherwise idle
         session is still alive for it.
         """
-        rows = self._connection.execute(_LOAD, {"fid": family_id, "cid": client_id}).all()
+        rows = self._connection.execute(statements.LOAD, {"fid": family_id, "cid": client_id}).all()
         if not rows:
             return None
         row = rows[0]
@@ -246,7 +73,7 @@ class RefreshTokens:
     ) -> None:
         """Store a new family with its first token's digest."""
         self._connection.execute(
-            _START,
+            statements.START,
             {
                 "id": family_id,
                 "client_id": client_id,
@@ -273,26 +100,28 @@ class RefreshTokens:
     def rotate(self, presented: Presented, *, new_hash: bytes, blob: bytes, quiet_ms: int, idle_ms: int) -> bool:
         """Put the successor in the current token's place; `blob` is the successor, sealed under the presented token."""
         values = {"new_hash": new_hash, "blob": blob, "quiet_ms": quiet_ms, "idle_ms": idle_ms}
-        return self._connection.execute(_ROTATE, presented.bound() | values).rowcount == 1
+        return self._connection.execute(statements.ROTATE, presented.bound() | values).rowcount == 1
 
     def mark_seen(self, presented: Presented) -> bool:
         """Note that the current token was presented."""
-        return self._connection.execute(_MARK_SEEN, presented.bound()).rowcount == 1
+        return self._connection.execute(statements.MARK_SEEN, presented.bound()).rowcount == 1
 
     def keep(self, presented: Presented, *, idle_ms: int) -> bool:
         """Note the use of a token that does not rotate, and move its idle end."""
-        return self._connection.execute(_KEEP, presented.bound() | {"idle_ms": idle_ms}).rowcount == 1
+        return self._connection.execute(statements.KEEP, presented.bound() | {"idle_ms": idle_ms}).rowcount == 1
 
     def replay(self, presented: Presented, *, quiet_ms: int, grace_ms: int) -> Replayed | None:
         """Return the sealed successor of the previous token, or None when the guard did not hold."""
-        row = self._connection.execute(_REPLAY, presented.bound() | {"quiet_ms": quiet_ms, "grace_ms": grace_ms}).first()
+        row = self._connection.execute(
+            statements.REPLAY, presented.bound() | {"quiet_ms": quiet_ms, "grace_ms": grace_ms}
+        ).first()
         if row is None:
             return None
         return Replayed(bytes(row.replay_blob), row.replay_count == 1 and is_suspicious(row.replay_streak))
 
     def revoke(self, family_id: bytes, reason: str) -> tuple[str, str] | None:
         """End a family; return its (sub, client_id), or None when it had ended already."""
-        row = self._connection.execute(_REVOKE, {"fid": family_id, "why": reason}).first()
+        row = self._connection.execute(statements.REVOKE, {"fid": family_id, "why": reason}).first()
         return None if row is None else (row.sub, row.client_id)
 
     def living_of(self, sub: str) -> list[tuple[str, frozenset[str], int, int]]:
@@ -327,7 +156,10 @@ class RefreshTokens:
     def is_over(self, family_id: bytes) -> bool:
         """Say whether a family was revoked or is over its lifetimes; one that was never stored, or is forgotten, is not."""
         found = self._connection.execute(select(_F.id).where(_F.id == family_id)).first()
-        return found is not None and self._connection.execute(select(_F.id).where(_F.id == family_id, *_LIVE)).first() is None
+        return (
+            found is not None
+            and self._connection.execute(select(_F.id).where(_F.id == family_id, *statements.LIVE)).first() is None
+        )
 
     def wipe_replays(self, *, grace_ms: int, quiet_ms: int, limit: int = 500) -> int:
         """Forget sealed successors that nobody may ask for any more; return how many. `grace_ms` is that of tokens bound to nothing.

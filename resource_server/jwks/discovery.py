@@ -51,6 +51,14 @@ class Retrieved:
     feed: FeedAddress | None = None
 
 
+class Retriever(Protocol):
+    """What asks the issuer: `IssuerKeys`, or a stand-in."""
+
+    def retrieve(self) -> Retrieved: ...
+
+    def forget(self) -> None: ...
+
+
 class IssuerKeys:
     """Retrieves the key set of one issuer. For one thread: it remembers the address and the validator between calls.
 

@@ -8,21 +8,21 @@ tokens share, at most a second, and at most a hundred of them at a time.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final
 
+from resource_server.after_fork import begin_in_child
 from resource_server.jwks.cache import KeyCache, Landing, Step, View
 from resource_server.jwks.clock import boot_seconds
-from resource_server.jwks.discovery import FeedAddress, Retrieved
+from resource_server.jwks.discovery import FeedAddress, Retrieved, Retriever
 from resource_server.jwks.fetcher import FetchFailed
-from resource_server.jwks.state_file import StateFile, StateUnusable
+from resource_server.jwks.state_file import StateFile
+from resource_server.kept import Kept
 from resource_server.verifier.errors import KeysUnavailable
 from resource_server.verifier.key_set import NOT_ALLOWED
 from shared.key_policy import KeyPolicy
@@ -35,20 +35,6 @@ _LONGEST_SLEEP: Final = 60.0
 _FUTURE_TOLERANCE: Final = 60.0
 
 Tell = Callable[[str, str, Mapping[str, object]], None]
-
-
-class Retriever(Protocol):
-    """What asks the issuer: `discovery.IssuerKeys`, or a stand-in."""
-
-    def retrieve(self) -> Retrieved: ...
-
-    def forget(self) -> None: ...
-
-
-def _call(method: weakref.WeakMethod[Callable[[], None]]) -> None:
-    alive = method()
-    if alive is not None:
-        alive()
 
 
 class KeySource:
@@ -72,21 +58,17 @@ class KeySource:
     ) -> None:
         self._retriever, self._cache, self._tell = retriever, cache, tell
         self._state_file, self._clock, self._wall_clock = state_file, clock, wall_clock
+        self._kept = Kept(state_file, "keys", tell)
         self.view: View = cache.view
         self.key_policy: KeyPolicy | None = None
         # Told after each good answer where the issuer's revocation feed is (None: it has none), on the thread that fetches.
         self.on_feed: Callable[[FeedAddress | None], None] = lambda _: None
         self.last_failure: str | None = None
-        self.fetches = 0
-        self.failed_fetches = 0
-        self._restored = False
+        self.fetches = self.failed_fetches = 0
         self._closed = False
         self._degraded = False
         self._begin()
-        if hasattr(os, "register_at_fork"):
-            # Threads do not live on in a forked child, and a lock may have been held by one of them.
-            begin = weakref.WeakMethod(self._begin)
-            os.register_at_fork(after_in_child=lambda: _call(begin))
+        begin_in_child(self._begin)
 
     def _begin(self) -> None:
         self._condition = threading.Condition()
@@ -302,21 +284,11 @@ class KeySource:
             )
             for key_id, why in key_set.skipped:
                 self._tell("info" if why == NOT_ALLOWED else "warning", "key_skipped", {"kid": key_id, "cause": why})
-        if self._state_file is not None:
-            try:
-                self._state_file.save(key_set, self._wall_clock())
-            except OSError as error:
-                self._tell("warning", "keys_not_saved", {"cause": error.strerror or type(error).__name__})
+        if (file := self._state_file) is not None:
+            self._kept.write(lambda: file.save(key_set, self._wall_clock()))
 
     def _restore(self) -> None:
-        if self._state_file is None or self._restored:
-            return
-        self._restored = True
-        try:
-            saved = self._state_file.load()
-        except StateUnusable as error:
-            self._tell("warning", "saved_keys_unusable", {"cause": str(error)})
-            return
+        saved = self._kept.read_once()
         if saved is None:
             return
         age = self._wall_clock() - saved.confirmed_at

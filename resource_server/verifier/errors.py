@@ -39,19 +39,16 @@ class TokenRefused(Exception):
         """The value of `WWW-Authenticate`, or None where no challenge belongs in the answer (RFC 6750 section 3)."""
         if self.status not in {400, 401, 403}:
             return None
-        parts = [
-            (name, value)
-            for name, value in (
-                ("error", self.error),
-                ("error_description", self.description if self.error else None),
-                ("scope", self.scope),
-                ("acr_values", self.acr_values),
-                ("max_age", None if self.max_age is None else str(self.max_age)),
-                ("resource_metadata", self.resource_metadata),
-            )
-            if value is not None
-        ]
-        return "Bearer " + ", ".join(f'{name}="{_quotable(value)}"' for name, value in parts) if parts else "Bearer"
+        members = {
+            "error": self.error,
+            "error_description": self.description if self.error else None,
+            "scope": self.scope,
+            "acr_values": self.acr_values,
+            "max_age": None if self.max_age is None else str(self.max_age),
+            "resource_metadata": self.resource_metadata,
+        }
+        parts = [f'{name}="{_quotable(value)}"' for name, value in members.items() if value is not None]
+        return f"Bearer {', '.join(parts)}" if parts else "Bearer"
 
 
 def _quotable(value: str) -> str:

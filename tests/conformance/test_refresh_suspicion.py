@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from sqlalchemy import update
 
-from auth_server.store.refresh_tokens import REFRESH_FAMILY
+from auth_server.store.refresh_family_table import REFRESH_FAMILY
 from tests.support.auth_app import Issuer, running
 from tests.support.databases import Database
 

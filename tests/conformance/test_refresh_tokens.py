@@ -13,7 +13,7 @@ from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
 
 from auth_server.protocol.refresh import MAX_REPLAYS
-from auth_server.store.refresh_tokens import REFRESH_FAMILY
+from auth_server.store.refresh_family_table import REFRESH_FAMILY
 from auth_server.store.transaction import Transaction
 from tests.support.auth_app import Issuer, running
 from tests.support.databases import Database

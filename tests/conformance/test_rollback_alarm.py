@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
-from auth_server.store.refresh_tokens import REFRESH_FAMILY
+from auth_server.store.refresh_family_table import REFRESH_FAMILY
 from tests.support.auth_app import Issuer
 
 

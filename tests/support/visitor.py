@@ -10,9 +10,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
 
+from auth_server.interaction.interaction import Interaction
 from auth_server.interaction.logout import SignOuts
 from auth_server.interaction.routes import interactions_of, sign_outs_of
-from auth_server.interaction.service import Interaction, Interactions
+from auth_server.interaction.service import Interactions
 from auth_server.protocol.pkce import challenge_of
 from auth_server.store.sessions import Session
 from auth_server.web.browser import Browser, CookieChange

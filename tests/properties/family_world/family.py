@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, event, func, insert, select
 
 from auth_server.protocol.refresh import RefreshToken
 from auth_server.store.audit_events import AUDIT_EVENT
-from auth_server.store.refresh_tokens import REFRESH_FAMILY
+from auth_server.store.refresh_family_table import REFRESH_FAMILY
 from auth_server.store.revocations import FEED_ENTRY
 from auth_server.tokens import successor
 from tests.models.refresh_family import Row
