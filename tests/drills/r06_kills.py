@@ -93,8 +93,11 @@ class Crowd:
         for thread in self._threads:
             thread.start()
         give_up_at = time.monotonic() + 60
-        while len(self.acknowledged("refreshed")) < REFRESHERS and time.monotonic() < give_up_at:
+        while not all(self._refreshes(number) for number in range(REFRESHERS)) and time.monotonic() < give_up_at:
             time.sleep(0.1)
+
+    def _refreshes(self, number: int) -> bool:
+        return any(entry["what"] == "refreshed" and entry["is"] == "answer" for entry in self.journal(f"refresher-{number}"))
 
     def check(self) -> None:
         """Raise what broke a client."""
