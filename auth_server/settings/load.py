@@ -43,76 +43,27 @@ def _loaded(environ: Mapping[str, str]) -> Loaded:
 
 
 def _checked(loaded: Loaded) -> Settings:
-    value = loaded.values
-    issuer = str(value["ISSUER"])
-    loopback = read.is_loopback(urlsplit(issuer).hostname)
-    settings = Settings(
-        issuer=issuer,
-        host=value["HOST"],
-        port=value["PORT"],
-        workers=value["WORKERS"],
-        management_port=value["MANAGEMENT_PORT"],
-        data_dir=value["DATA_DIR"],
-        database_url=value["DATABASE_URL"] or f"sqlite:///{value['DATA_DIR'] / 'auth_server.db'}",
-        key_encryption_keys=value["KEY_ENCRYPTION_KEYS"],
-        signing_algorithms=value["SIGNING_ALGORITHMS"],
-        key_custodian=value["KEY_CUSTODIAN"],
-        pkcs11_module=value["PKCS11_MODULE"],
-        pkcs11_token=value["PKCS11_TOKEN"],
-        pkcs11_pin=value["PKCS11_PIN"],
-        aws_kms_region=value["AWS_KMS_REGION"],
-        aws_kms_endpoint=value["AWS_KMS_ENDPOINT"],
-        config=value["CONFIG"],
-        default_resource=value["DEFAULT_RESOURCE"],
-        registration=value["REGISTRATION"] or ("open" if loopback else "closed"),
-        cookie_origins=value["COOKIE_ORIGINS"] or (issuer,),
-        trusted_proxies=value["TRUSTED_PROXIES"],
-        key_policy=_key_policy(value),
-        key_rotation_period=value["KEY_ROTATION_PERIOD"],
-        **_revocation(value),
-        refresh_quiet_window=value["REFRESH_QUIET_WINDOW"],
-        refresh_retry_grace=value["REFRESH_RETRY_GRACE"],
-        refresh_suspicious_replays=value["REFRESH_SUSPICIOUS_REPLAYS"],
-        refresh_idle_lifetime=value["REFRESH_IDLE_LIFETIME"],
-        refresh_lifetime=value["REFRESH_LIFETIME"],
-        session_idle_lifetime=value["SESSION_IDLE_LIFETIME"],
-        session_lifetime=value["SESSION_LIFETIME"],
-        code_lifetime=value["CODE_LIFETIME"],
-        device_code_lifetime=value["DEVICE_CODE_LIFETIME"],
-        token_exchange=value["TOKEN_EXCHANGE"],
-        shared_signals=value["SHARED_SIGNALS"],
-        dynamic_registration=value["DYNAMIC_REGISTRATION"],
-        registration_unused_after=value["REGISTRATION_UNUSED_AFTER"],
-        client_id_metadata=value["CLIENT_ID_METADATA"],
-        **_pages_and_mail(value, issuer),
-        log_level=value["LOG_LEVEL"],
-        warnings=(*loaded.warnings, *_mail_warnings(value, loopback=loopback)),
-    )
+    value = dict(loaded.values)
+    timings = _key_policy(value)
+    loopback = read.is_loopback(urlsplit(str(value["ISSUER"])).hostname)
+    warnings = (*loaded.warnings, *_mail_warnings(value, loopback=loopback))
+    settled = value | _left_open(value, loopback=loopback)
+    # A setting and its field have one name, so that a row without a field, and a field without a row, is a TypeError at once.
+    settings = Settings(**{name.lower(): found for name, found in settled.items()}, key_policy=timings, warnings=warnings)
     if faults := find_faults(settings):
         raise SettingsError(faults)
     return settings
 
 
-def _revocation(value: Mapping[str, Any]) -> dict[str, Any]:
+def _left_open(value: Mapping[str, Any], *, loopback: bool) -> dict[str, Any]:
+    """Return what other settings decide where nothing was given."""
+    issuer = value["ISSUER"]
     return {
-        "revocation_feed_access": value["REVOCATION_FEED_ACCESS"],
-        "revocation_feed_waiters": value["REVOCATION_FEED_WAITERS"],
-        "status_list": value["STATUS_LIST"],
-        "status_list_ttl": value["STATUS_LIST_TTL"],
-    }
-
-
-def _pages_and_mail(value: Mapping[str, Any], issuer: str) -> dict[str, Any]:
-    return {
-        "registration_domains": value["REGISTRATION_DOMAINS"],
-        "smtp_url": value["SMTP_URL"] or "console:",
-        "mail_from": value["MAIL_FROM"] or f"{value['BRAND_NAME']} <no-reply@{urlsplit(issuer).hostname}>",
-        "brand_name": value["BRAND_NAME"],
-        "brand_color": value["BRAND_COLOR"],
-        "brand_logo": value["BRAND_LOGO"],
-        "terms_url": value["TERMS_URL"],
-        "privacy_url": value["PRIVACY_URL"],
-        "demo": value["DEMO"],
+        "DATABASE_URL": value["DATABASE_URL"] or f"sqlite:///{value['DATA_DIR'] / 'auth_server.db'}",
+        "REGISTRATION": value["REGISTRATION"] or ("open" if loopback else "closed"),
+        "COOKIE_ORIGINS": value["COOKIE_ORIGINS"] or (issuer,),
+        "SMTP_URL": value["SMTP_URL"] or "console:",
+        "MAIL_FROM": value["MAIL_FROM"] or f"{value['BRAND_NAME']} <no-reply@{urlsplit(issuer).hostname}>",
     }
 
 
@@ -122,13 +73,14 @@ def _mail_warnings(value: Mapping[str, Any], *, loopback: bool) -> tuple[str, ..
     return (f"mail is printed on standard output, with links that let people in: set {PREFIX}SMTP_URL",)
 
 
-def _key_policy(value: Mapping[str, Any]) -> KeyPolicy:
+def _key_policy(value: dict[str, Any]) -> KeyPolicy:
+    """Take the timings of the keys out of the settings: they are one value, since they have to fit together."""
     return KeyPolicy(
-        access_token_lifetime=value["ACCESS_TOKEN_LIFETIME"],
-        clock_error=value["CLOCK_ERROR"],
-        jwks_max_age=value["JWKS_MAX_AGE"],
-        publish_ahead=value["KEY_PUBLISH_AHEAD"],
-        retire_after=value["KEY_RETIRE_AFTER"],
-        sign_lease=value["KEY_SIGN_LEASE"],
-        view_lease=value["KEY_VIEW_LEASE"],
+        access_token_lifetime=value.pop("ACCESS_TOKEN_LIFETIME"),
+        clock_error=value.pop("CLOCK_ERROR"),
+        jwks_max_age=value.pop("JWKS_MAX_AGE"),
+        publish_ahead=value.pop("KEY_PUBLISH_AHEAD"),
+        retire_after=value.pop("KEY_RETIRE_AFTER"),
+        sign_lease=value.pop("KEY_SIGN_LEASE"),
+        view_lease=value.pop("KEY_VIEW_LEASE"),
     )
