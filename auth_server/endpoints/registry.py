@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from auth_server.client_auth.authenticate import Around, Authenticator
 from auth_server.client_auth.contract import Collaborators as AuthCollaborators
 from auth_server.client_auth.registry import AUTH_METHODS, all_methods
@@ -42,49 +44,65 @@ from auth_server.tokens.introspection import Introspection
 def all_endpoints(services: Services) -> tuple[Endpoint, ...]:
     """Return every endpoint. The most used come first: routes are tried in order."""
     authenticator = _authenticator(services)
-    other = services.other_grants
-    verifier = services.browser_flow.verifier
-    shared = Collaborators(services.families, services.refresh_policy, other.assertions, verifier, services.settings.issuer)
-    grants = all_grants(shared, exchange=services.settings.token_exchange)
-    settings, directory = services.settings, services.directory
-    issuer, key_policy = settings.issuer, settings.key_policy
-    members: list[Endpoint] = [
-        TokenEndpoint(
-            authenticator=authenticator,
-            grants=grants,
-            redemption=Redemption(
-                directory=directory, issuer=services.token_issuer, store=services.store, fetch=services.outbound.document
-            ),
-        ),
-        JwksEndpoint(services.keyring.jwks, key_policy.jwks_max_age),
+    members: tuple[Endpoint, ...] = (
+        _token(services, authenticator),
+        JwksEndpoint(services.keyring.jwks, services.settings.key_policy.jwks_max_age),
         _revocation_feed(services, authenticator),
         RevocationEndpoint(
             authenticator=authenticator,
             families=services.families,
-            verifier=verifier,
+            verifier=services.browser_flow.verifier,
             feed=services.feed,
             store=services.store,
         ),
         IntrospectionEndpoint(authenticator=authenticator, introspection=_introspection(services)),
         DeviceAuthorizationEndpoint(
-            authenticator=authenticator, devices=services.other_grants.devices, directory=directory, issuer=issuer
+            authenticator=authenticator,
+            devices=services.other_grants.devices,
+            directory=services.directory,
+            issuer=services.settings.issuer,
         ),
         *_browser_endpoints(services, authenticator),
-    ]
+        *_switched_on(services, authenticator),
+    )
+    return (*members, *_metadata(services, members))
+
+
+def _token(services: Services, authenticator: Authenticator) -> TokenEndpoint:
+    settings, directory, store = services.settings, services.directory, services.store
+    collaborators = Collaborators(
+        services.families,
+        services.refresh_policy,
+        services.other_grants.assertions,
+        services.browser_flow.verifier,
+        settings.issuer,
+    )
+    return TokenEndpoint(
+        authenticator=authenticator,
+        grants=all_grants(collaborators, exchange=settings.token_exchange),
+        redemption=Redemption(directory=directory, issuer=services.token_issuer, store=store, fetch=services.outbound.document),
+    )
+
+
+def _switched_on(services: Services, authenticator: Authenticator) -> Iterator[Endpoint]:
+    """Yield the endpoints that are there because a setting says so."""
+    settings = services.settings
     if settings.status_list:
-        members.append(_status_lists(services))
+        yield _status_lists(services)
     if settings.dynamic_registration != "off":
         registrations = services.other_grants.registrations
-        members += [RegistrationEndpoint(registrations, issuer), ClientConfigurationEndpoint(registrations, issuer)]
+        yield RegistrationEndpoint(registrations, settings.issuer)
+        yield ClientConfigurationEndpoint(registrations, settings.issuer)
     if settings.shared_signals:
-        members += _shared_signals(services, authenticator)
+        yield from _shared_signals(services, authenticator)
+
+
+def _metadata(services: Services, members: tuple[Endpoint, ...]) -> Iterator[Endpoint]:
+    settings, directory = services.settings, services.directory
     # Client ID metadata documents: what clients look for before they name themselves by a URL.
     more = {"client_id_metadata_document_supported": True} if settings.client_id_metadata else {}
-    documents = (
-        document(issuer=issuer, endpoints=members, directory=directory, key_policy=key_policy, more=more)
-        for document in (AuthorizationServerMetadata, OpenidConfiguration)
-    )
-    return (*members, *documents)
+    for document in (AuthorizationServerMetadata, OpenidConfiguration):
+        yield document(issuer=settings.issuer, endpoints=members, directory=directory, key_policy=settings.key_policy, more=more)
 
 
 def _shared_signals(services: Services, authenticator: Authenticator) -> tuple[Endpoint, ...]:
