@@ -23,7 +23,7 @@ from auth_server.protocol.errors import InvalidGrant, InvalidScope, InvalidTarge
 from auth_server.protocol.form import Form
 from auth_server.protocol.people import permissions_of_roles, visible_to
 from auth_server.protocol.pkce import check_code_verifier
-from auth_server.protocol.resource import names, resource_of_grant
+from auth_server.protocol.resource import Resource, names, resource_of_grant
 from auth_server.protocol.scope import OFFLINE_ACCESS, OPENID, granted_today
 from auth_server.protocol.user_claims import declared_by, released_by_name
 from auth_server.store.authorization_codes import CodeFacts, NewCode
@@ -95,28 +95,7 @@ class AuthorizationCode(Grant[CodeRequest, CodeFacts | None]):
         if request.scope is not None and not request.scope <= code.scope:
             # RFC 6749 knows no scope here. Some clients repeat it all the same; none may think that it got more.
             raise InvalidScope("wider than what was granted")
-        permissions = permissions_of_roles(facts.roles, directory.permissions_of)
-        scope = granted_today(code.scope, client, resource, permissions)
-        visible = visible_to(resource, facts.roles, directory.permissions_of)
-        sid = None if OFFLINE_ACCESS in scope else code.sid
-        is_openid = OPENID in scope
-        asked = claims_request.parse(code.claims).id_token
-        return Authorization(
-            client=client,
-            subject=code.subject,
-            account=code.sub,
-            resource=resource,
-            scope=scope,
-            sign_in=SignIn(code.auth_time, code.acr, code.amr, sid),
-            roles=visible.roles,
-            entitlements=visible.permissions,
-            settlement=RedeemCode(request.digest, client.may_use("refresh_token"), sid),
-            # What only a resource can open is of no use at userinfo.
-            for_issuer=is_openid and not code.resource_sent and resource.encryption_jwks_uri is None,
-            identity=Identity(code.nonce, code.sid, released_by_name(facts.person, asked, scope)) if is_openid else None,
-            extra_claims=declared_by(facts.person, resource.claims),
-            claims_text=code.claims,
-        )
+        return _conclude(request, facts, resource, client, directory)
 
 
 def digest_of(code: str) -> bytes:
@@ -137,6 +116,33 @@ def _check_binding(request: CodeRequest, code: NewCode) -> None:
         check_code_verifier(request.code_verifier, code.code_challenge)
     except InvalidGrant as refusal:
         raise _Spoiled(code, refusal) from None
+
+
+def _conclude(request: CodeRequest, facts: CodeFacts, resource: Resource, client: Client, directory: Directory) -> Authorization:
+    """Return what the code is for, cut to what holds now."""
+    code = facts.code
+    permissions = permissions_of_roles(facts.roles, directory.permissions_of)
+    scope = granted_today(code.scope, client, resource, permissions)
+    visible = visible_to(resource, facts.roles, directory.permissions_of)
+    sid = None if OFFLINE_ACCESS in scope else code.sid
+    is_openid = OPENID in scope
+    asked = claims_request.parse(code.claims).id_token
+    return Authorization(
+        client=client,
+        subject=code.subject,
+        account=code.sub,
+        resource=resource,
+        scope=scope,
+        sign_in=SignIn(code.auth_time, code.acr, code.amr, sid),
+        roles=visible.roles,
+        entitlements=visible.permissions,
+        settlement=RedeemCode(request.digest, client.may_use("refresh_token"), sid),
+        # What only a resource can open is of no use at userinfo.
+        for_issuer=is_openid and not code.resource_sent and resource.encryption_jwks_uri is None,
+        identity=Identity(code.nonce, code.sid, released_by_name(facts.person, asked, scope)) if is_openid else None,
+        extra_claims=declared_by(facts.person, resource.claims),
+        claims_text=code.claims,
+    )
 
 
 class _Spoiled(Outlives):

@@ -61,6 +61,13 @@ class RefreshTokenGrant(Grant[RefreshRequest, FamilyFacts | None]):
         """Classify the token, then cut scope, roles and permissions to what holds today."""
         if facts is None:
             raise refused("no such family of this client")
+        step = self._classify(request, facts, client)
+        if request.resource is not None and not names(request.resource, facts.family.resource):
+            raise InvalidTarget("the grant is for another resource")
+        return self._conclude(request, facts, step, client, directory)
+
+    def _classify(self, request: RefreshRequest, facts: FamilyFacts, client: Client) -> Step:
+        """Return what presenting the token means, where it means that tokens are answered."""
         family = facts.family
         if fault := _why_over(facts):
             raise refused(fault)
@@ -69,8 +76,12 @@ class RefreshTokenGrant(Grant[RefreshRequest, FamilyFacts | None]):
             raise refused("right generation, other secret")
         if step in _AFTERMATHS:
             raise _AFTERMATHS[step](self._families, family, client)
-        if request.resource is not None and not names(request.resource, family.resource):
-            raise InvalidTarget("the grant is for another resource")
+        return step
+
+    def _conclude(
+        self, request: RefreshRequest, facts: FamilyFacts, step: Step, client: Client, directory: Directory
+    ) -> Authorization:
+        family = facts.family
         resource = resource_of_grant(family.resource, client, directory.resources, self._issuer)
         permissions = permissions_of_roles(facts.roles, directory.permissions_of)
         scope = granted_today(_scope(request, family), client, resource, permissions)
@@ -88,16 +99,20 @@ class RefreshTokenGrant(Grant[RefreshRequest, FamilyFacts | None]):
             for_issuer=family.for_issuer and OPENID in scope,
             identity=_identity(family, facts, scope),
             extra_claims=declared_by(facts.person, resource.claims),
-            settlement=UseFamily(
-                family_id=family.id,
-                seq=request.token.seq,
-                step=step,
-                presented=request.token.text,
-                digest=request.token.digest,
-                writes=not (step is Step.REPEAT and family.cur_seen),
-                is_bound=family.is_bound,
-            ),
+            settlement=_use(request.token, family, step),
         )
+
+
+def _use(token: RefreshToken, family: Family, step: Step) -> UseFamily:
+    return UseFamily(
+        family_id=family.id,
+        seq=token.seq,
+        step=step,
+        presented=token.text,
+        digest=token.digest,
+        writes=not (step is Step.REPEAT and family.cur_seen),
+        is_bound=family.is_bound,
+    )
 
 
 def _why_over(facts: FamilyFacts) -> str | None:

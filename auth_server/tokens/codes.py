@@ -12,6 +12,7 @@ from auth_server.audit.log import record
 from auth_server.protocol.authorization_request import AuthorizationRequest
 from auth_server.protocol.client import Client
 from auth_server.store.authorization_codes import NewCode
+from auth_server.store.sessions import Session
 from auth_server.store.store import Store
 from auth_server.store.transaction import Transaction
 from auth_server.web.request_facts import RequestFacts
@@ -62,7 +63,7 @@ class Codes:
         return code if stored else None
 
     def _store_code(self, tx: Transaction, approved: Approved, digest: bytes, facts: RequestFacts) -> bool:
-        request, client = approved.request, approved.client
+        client = approved.client
         account = tx.accounts.lock(approved.sub)
         session = tx.sessions.touch(approved.sid, self._idle_ms)
         if account is None or account.is_disabled or session is None or session.sub != approved.sub:
@@ -70,33 +71,42 @@ class Codes:
         if approved.interaction is not None and not tx.interactions.finish(*approved.interaction):
             return False
         if approved.consented:
-            tx.consents.add(approved.sub, client.client_id, request.resource or "", approved.consented)
-            detail: dict[str, str | int | bool] = {"scope": " ".join(sorted(approved.consented))}
-            record(tx, EventName.CONSENT_GRANTED, facts=facts, sub=approved.sub, client_id=client.client_id, detail=detail)
+            _remember_consent(tx, approved, facts)
         subject = _subject(tx, client, approved.sub)
-        new = NewCode(
-            digest=digest,
-            client_id=client.client_id,
-            sub=approved.sub,
-            subject=subject,
-            sid=approved.sid,
-            redirect_uri=request.redirect_uri,
-            redirect_uri_sent=request.redirect_uri_sent,
-            code_challenge=request.code_challenge,
-            scope=approved.scope,
-            resource=request.resource,
-            resource_sent=request.resource_sent,
-            nonce=request.nonce,
-            claims=request.claims_text,
-            auth_time=session.auth_time,
-            acr=session.acr,
-            amr=session.amr,
-        )
-        tx.authorization_codes.add(new, lifetime_ms=self._lifetime_ms)
-        if request.is_openid:
+        tx.authorization_codes.add(_new_code(approved, session, digest, subject), lifetime_ms=self._lifetime_ms)
+        if approved.request.is_openid:
             tx.logouts.reached(approved.sid, client.client_id, subject)
         record(tx, EventName.CODE_ISSUED, facts=facts, sub=approved.sub, client_id=client.client_id, sid=approved.sid)
         return True
+
+
+def _remember_consent(tx: Transaction, approved: Approved, facts: RequestFacts) -> None:
+    client_id = approved.client.client_id
+    tx.consents.add(approved.sub, client_id, approved.request.resource or "", approved.consented)
+    detail: dict[str, str | int | bool] = {"scope": " ".join(sorted(approved.consented))}
+    record(tx, EventName.CONSENT_GRANTED, facts=facts, sub=approved.sub, client_id=client_id, detail=detail)
+
+
+def _new_code(approved: Approved, session: Session, digest: bytes, subject: str) -> NewCode:
+    request = approved.request
+    return NewCode(
+        digest=digest,
+        client_id=approved.client.client_id,
+        sub=approved.sub,
+        subject=subject,
+        sid=approved.sid,
+        redirect_uri=request.redirect_uri,
+        redirect_uri_sent=request.redirect_uri_sent,
+        code_challenge=request.code_challenge,
+        scope=approved.scope,
+        resource=request.resource,
+        resource_sent=request.resource_sent,
+        nonce=request.nonce,
+        claims=request.claims_text,
+        auth_time=session.auth_time,
+        acr=session.acr,
+        amr=session.amr,
+    )
 
 
 def _subject(tx: Transaction, client: Client, sub: str) -> str:
