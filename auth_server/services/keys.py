@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from auth_server.keys.burning import Burning
 from auth_server.keys.importing import Importing
@@ -22,6 +22,9 @@ from auth_server.services.restoring import build_restoring
 if TYPE_CHECKING:
     from auth_server.services.services import Services
 
+# What an operator has done to whole rings; both take the same.
+RingWork = TypeVar("RingWork", Burning, Restore)
+
 
 def with_keys(build: Callable[..., Services], ground: Ground, policy: RotationPolicy) -> Callable[..., Services]:
     """Return `build` with everything that is done to keys filled in."""
@@ -29,8 +32,8 @@ def with_keys(build: Callable[..., Services], ground: Ground, policy: RotationPo
     return partial(
         build,
         rings=_rings(ground, policy),
-        burning=_burning(ground, policy),
-        restore=_restore(ground, policy),
+        burning=_work_on_rings(Burning, ground, policy),
+        restore=_work_on_rings(Restore, ground, policy),
         importing=Importing(store=store, custodians=custodians, watch=ground.watch),
         server_secrets=ServerSecrets(store=store, key_encryption_keys=keys),
         rewrap=Rewrap(store=store, key_encryption_keys=keys, custodians=custodians),
@@ -49,18 +52,8 @@ def _rings(ground: Ground, policy: RotationPolicy) -> Rings:
     )
 
 
-def _burning(ground: Ground, policy: RotationPolicy) -> Burning:
-    return Burning(
-        store=ground.store,
-        custodians=ground.custodians,
-        policy=policy,
-        custodian=ground.settings.key_custodian,
-        watch=ground.watch,
-    )
-
-
-def _restore(ground: Ground, policy: RotationPolicy) -> Restore:
-    return Restore(
+def _work_on_rings(work: type[RingWork], ground: Ground, policy: RotationPolicy) -> RingWork:
+    return work(
         store=ground.store,
         custodians=ground.custodians,
         policy=policy,
