@@ -9,6 +9,7 @@ import ast
 import email
 import json
 import shutil
+import tempfile
 import tomllib
 import zipfile
 from configparser import ConfigParser
@@ -154,6 +155,17 @@ def test_building_again_gives_the_same_bytes(distribution: object, wheels: Wheel
 
     assert _contents(again) == _contents(first)  # says which file differs
     assert again.read_bytes() == first.read_bytes()
+
+
+def test_the_bytes_do_not_depend_on_where_they_are_built(wheels: Wheels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The backend looks for a .gitignore in every folder above: one beside the temporary folders would decide what a wheel holds."""
+    (tmp_path / ".gitignore").write_text("testing/\n*.typed\n", encoding="utf-8")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    again = build(KIT, tmp_path / "dist", wheels.sources)
+
+    assert _contents(again) == _contents(wheels.kit)
+    assert again.read_bytes() == wheels.kit.read_bytes()
 
 
 def test_every_module_of_the_kit_imports_beside_a_foreign_shared(
