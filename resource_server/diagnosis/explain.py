@@ -15,7 +15,7 @@ from resource_server.diagnosis.mistakes import recognise
 from resource_server.diagnosis.paste import Paste, tidy
 from resource_server.diagnosis.report import Check, Report, State, Verdict, unique
 from resource_server.diagnosis.sight import Sight, claim_faults, look, with_type
-from resource_server.verifier.errors import KeysUnavailable, RevocationsUnknown, TokenRefused, WrongType
+from resource_server.verifier.errors import TokenRefused, Undecided, WrongType
 from resource_server.verifier.policy import Policy
 from resource_server.verifier.verify import find_key_id
 from shared import claims as names
@@ -24,8 +24,6 @@ from shared import jose
 Words = Callable[[Sight], str | None]
 Wanted = Callable[[Policy], str | None]
 
-# Of these nobody can say yet whether the token is good.
-_UNDECIDED: Final = (KeysUnavailable, RevocationsUnknown)
 _UNVOUCHED: Final = "as the token says; its signature was not found good, so nobody vouches for it"
 
 
@@ -198,12 +196,12 @@ def explain(text: str, verify: Callable[[str], object], policy: Policy, now: int
 def _verdict(refusal: TokenRefused | None) -> Verdict:
     if refusal is None:
         return Verdict.GOOD
-    return Verdict.UNDECIDED if isinstance(refusal, _UNDECIDED) else Verdict.REFUSED
+    return Verdict.UNDECIDED if isinstance(refusal, Undecided) else Verdict.REFUSED
 
 
 def _summary(refusal: TokenRefused | None, paste: Paste) -> str:
     if refusal is not None:
-        return f"{'undecided' if isinstance(refusal, _UNDECIDED) else 'refused'}: {refusal.reason} ({refusal.status})"
+        return f"{'undecided' if isinstance(refusal, Undecided) else 'refused'}: {refusal.reason} ({refusal.status})"
     return "accepted, once what was pasted around it is taken off" if paste.mistakes else "accepted"
 
 

@@ -16,13 +16,14 @@ from shared.errors import INSUFFICIENT_SCOPE, INSUFFICIENT_USER_AUTHENTICATION, 
 class TokenRefused(Exception):
     """A request that may not pass.
 
-    `status` is the HTTP status, `error` the code of RFC 6750 section 3.1 (None: no code is told). `resource_metadata` is set by
-    whoever knows the address of this API's own metadata (RFC 9728 section 5.1).
+    `status` is the HTTP status, `error` the code of RFC 6750 section 3.1 (None: no code is told); `challenges` says whether another
+    token could help. `resource_metadata` is set by whoever knows the address of this API's own metadata (RFC 9728 section 5.1).
     """
 
     reason: ClassVar[str] = "refused"
     status: ClassVar[int] = 401
     error: ClassVar[str | None] = INVALID_TOKEN
+    challenges: ClassVar[bool] = True
     description: ClassVar[str] = "The access token is not acceptable."
 
     def __init__(self, hint: str | None = None) -> None:
@@ -37,7 +38,7 @@ class TokenRefused(Exception):
     @property
     def challenge(self) -> str | None:
         """The value of `WWW-Authenticate`, or None where no challenge belongs in the answer (RFC 6750 section 3)."""
-        if self.status not in {400, 401, 403}:
+        if not self.challenges:
             return None
         members = {
             "error": self.error,
@@ -256,12 +257,8 @@ class OriginNotAllowed(TokenRefused):
     reason = "origin_not_allowed"
     status = 403
     error = None
+    challenges = False  # another token would not help
     description = "A page of this origin may not act with a person's cookies here."
-
-    @property
-    def challenge(self) -> str | None:
-        """None: another token would not help."""
-        return None
 
 
 class InsufficientUserAuthentication(TokenRefused):
@@ -277,27 +274,27 @@ class InsufficientUserAuthentication(TokenRefused):
         self.max_age = max_age
 
 
-class KeysUnavailable(TokenRefused):
-    """It cannot be decided now: the issuer's keys are not here, or too old to trust. Never a 401, for the token may be good."""
+class Undecided(TokenRefused):
+    """It cannot be decided now. Never a 401, for the token may be good. `retry_after` is in seconds, at least one."""
+
+    status = 503
+    error = None
+    challenges = False
+
+    def __init__(self, hint: str | None = None, retry_after: int = 1) -> None:
+        super().__init__(hint)
+        self.retry_after = max(1, retry_after)
+
+
+class KeysUnavailable(Undecided):
+    """The issuer's keys are not here, or too old to trust."""
 
     reason = "keys_unavailable"
-    status = 503
-    error = None
     description = "The issuer's keys are not available at the moment; try again later."
 
-    def __init__(self, hint: str | None = None, retry_after: int = 1) -> None:
-        super().__init__(hint)
-        self.retry_after = max(1, retry_after)
 
-
-class RevocationsUnknown(TokenRefused):
-    """It cannot be decided now: the issuer's revocation feed is silent, and this API asked not to go on without it."""
+class RevocationsUnknown(Undecided):
+    """The issuer's revocation feed is silent, and this API asked not to go on without it."""
 
     reason = "revocations_unknown"
-    status = 503
-    error = None
     description = "It is not known at the moment whether the access token was revoked; try again later."
-
-    def __init__(self, hint: str | None = None, retry_after: int = 1) -> None:
-        super().__init__(hint)
-        self.retry_after = max(1, retry_after)

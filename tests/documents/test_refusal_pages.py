@@ -12,16 +12,15 @@ from pathlib import Path
 import pytest
 
 import auth_server.protocol.errors as oauth
-import resource_server.verifier.errors as bearer
 from resource_server.diagnosis.explain import ROWS
 from tests.documents.refusal_pages import FOLDER, HEADINGS, client_block, log_block, rewritten, sections
 from tests.documents.refused import PRODUCED, produce
-from tests.documents.test_refusals import leaves
+from tests.documents.test_refusals import leaves, reasons
 
 ROOT = Path(__file__).parents[2]
 INDEX = (ROOT / "docs" / "refusals.md").read_text(encoding="utf-8")
 DIAGNOSIS = (ROOT / "docs" / "diagnosis.md").read_text(encoding="utf-8")
-REASONS = sorted({refusal.reason for refusal in leaves(bearer.TokenRefused) if issubclass(refusal, bearer.TokenRefused)})
+REASONS = sorted(reasons())
 
 
 def test_every_reason_is_caused_here_and_none_that_there_is_not() -> None:
