@@ -8,7 +8,7 @@ from typing import Final
 
 from auth_server.audit.events import EventName
 from auth_server.audit.log import record
-from auth_server.cli.command import Answer, Command
+from auth_server.cli.command import Answer, Command, refused
 from auth_server.cli.config_file import apply_config, load_config
 from auth_server.cli.opened import carry_out, sqlite_file
 from auth_server.cli.presets import Prepared, add_preset_options, asked_resource, prepare, told
@@ -17,6 +17,11 @@ from auth_server.protocol.resource import Resource
 from auth_server.services import Services
 from auth_server.settings import Settings, load
 from auth_server.store.signing_keys import RingView
+
+_OF_ANOTHER: Final = (
+    "is AUTH_SERVER_ISSUER the address that this database was made with? An issuer with another one needs a data folder "
+    "(AUTH_SERVER_DATA_DIR) or a database (AUTH_SERVER_DATABASE_URL) of its own"
+)
 
 
 def _init(given: argparse.Namespace) -> Answer:
@@ -50,6 +55,8 @@ async def _initialise(services: Services, files: dict[str, tuple[Path, bool]], r
     services.store.synchronise_clock()
     await services.rings.initialise()
     await services.load_secrets()
+    if closed := await services.keyring.closed_keys():
+        raise refused(*closed, _OF_ANOTHER, error="keys_do_not_open")
     if migrated:
         await services.store.run(lambda tx: record(tx, EventName.SERVER_INITIALISED, actor="operator"))
     rings = await _rings(services)

@@ -27,7 +27,8 @@ class RotateKeys(Job):
         self.spread = self.interval * _SPREAD
         self._rings = rings
         self._keyring = keyring
-        self._warned: tuple[str, ...] = ()
+        # What the start told already.
+        self._warned = keyring.warnings()
 
     async def run(self) -> None:
         try:

@@ -96,12 +96,21 @@ class Keyring:
             asked_at = self._clock.monotonic()
             sight = await self._watch.look()
             rings, halt = sight.rings, sight.halt
-            ours = [ring for ring in rings if ring.alg in self._algorithms]
-            faults = await self._open_signers([key for ring in ours for key in (ring.active, ring.pending) if key is not None])
+            faults = await self._open_signers(self._to_be_open(rings))
             published = await self._publish(rings, halt)
             self._view = _View(
                 asked_at, rings, halt, published, self._active_keys(rings), default_alg(self._algorithms, rings), faults
             )
+
+    async def closed_keys(self) -> tuple[str, ...]:
+        """Return which keys that sign now or next do not open here, and why; the view stays as it is.
+
+        Raises:
+            StoreUnavailable: the database did not answer.
+        """
+        rings = await self._store.read(lambda tx: tx.signing_keys.views())
+        async with self._refreshing:
+            return await self._open_signers(self._to_be_open(rings))
 
     async def sign(self, claims: Mapping[str, object], typ: str, alg: str | None = None) -> str:
         """Return a compact JWS of claims under the active key.
@@ -250,6 +259,10 @@ class Keyring:
 
     def _age(self, view: _View) -> float:
         return self._clock.monotonic() - view.asked_at
+
+    def _to_be_open(self, rings: Sequence[RingView]) -> list[SigningKey]:
+        ours = [ring for ring in rings if ring.alg in self._algorithms]
+        return [key for ring in ours for key in (ring.active, ring.pending) if key is not None]
 
     async def _open_signers(self, keys: Sequence[SigningKey]) -> tuple[str, ...]:
         faults = []

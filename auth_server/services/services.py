@@ -115,6 +115,8 @@ class Services:
             # The public keys are still published, so nobody rejects a valid token meanwhile; readiness says what is wrong.
             _LOG.error("keys unavailable", extra={"fields": {"error": str(error)}})
         await self.keyring.refresh()
+        for warning in self.keyring.warnings():
+            _LOG.warning("%s", warning)
         for resource in await self.resources.without_algorithm():
             _LOG.warning("tokens are refused: the algorithm is not configured", extra={"fields": {"resource": resource}})
         for intent in await find_unfinished(self.store):

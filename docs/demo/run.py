@@ -5,20 +5,26 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import subprocess
 import sys
 import threading
 from pathlib import Path
 
-from docs.demo.servers import DidNotStart, Server, command, config_for
+from docs.demo.servers import DidNotStart, Server, command, config_for, is_taken
 
-ISSUER = os.environ.get("AUTH_SERVER_ISSUER", f"http://localhost:{os.environ.get('AUTH_SERVER_PORT', '8000')}")
-API = os.environ.get("RESOURCE_SERVER_AUDIENCE", f"http://localhost:{os.environ.get('RESOURCE_SERVER_PORT', '8001')}")
+PORTS = {
+    name: os.environ.get(name) or default for name, default in (("AUTH_SERVER_PORT", "8000"), ("RESOURCE_SERVER_PORT", "8001"))
+}
+ISSUER = os.environ.get("AUTH_SERVER_ISSUER", f"http://localhost:{PORTS['AUTH_SERVER_PORT']}")
+API = os.environ.get("RESOURCE_SERVER_AUDIENCE", f"http://localhost:{PORTS['RESOURCE_SERVER_PORT']}")
 DATA = Path(os.environ.get("AUTH_SERVER_DATA_DIR", "data"))
 
 
 def main() -> int:
     """Start, print the box, wait for Ctrl-C, stop."""
+    if taken := [name for name, port in PORTS.items() if port.isdecimal() and is_taken(int(port))]:
+        for name in taken:
+            print(f"port {PORTS[name]} is taken: something listens there already; {name}=... chooses another", file=sys.stderr)
+        return 1
     DATA.mkdir(mode=0o700, parents=True, exist_ok=True)
     auth = {
         "AUTH_SERVER_ISSUER": ISSUER,
@@ -44,7 +50,7 @@ def main() -> int:
         while not stopped.wait(0.5):
             if ended := [server for server in servers if server.has_ended()]:
                 raise DidNotStart(f"the {ended[0].name} ended by itself; see {ended[0].log}")
-    except (DidNotStart, subprocess.CalledProcessError) as error:
+    except DidNotStart as error:
         print(error, file=sys.stderr)
         return 1
     finally:

@@ -104,8 +104,14 @@ class Server:
         """
         give_up_at = time.monotonic() + READY_SECONDS
         while not answers(url):
-            if self.has_ended() or time.monotonic() > give_up_at:
+            if self.has_ended():
                 raise DidNotStart(f"the {self.name} did not start; its log ({self.log}) ends with:\n{self._last_lines()}")
+            if time.monotonic() > give_up_at:
+                said = _said(url) or "no answer"
+                raise DidNotStart(
+                    f"the {self.name} is not ready after {READY_SECONDS} s: {url} says: {said}\n"
+                    f"its log ({self.log}) ends with:\n{self._last_lines()}"
+                )
             time.sleep(0.05)
 
     def has_ended(self) -> bool:
@@ -113,7 +119,9 @@ class Server:
         return self._process is not None and self._process.poll() is not None
 
     def _last_lines(self) -> str:
-        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        # Those of the questions asked here would push out what says why.
+        return "\n".join([line for line in lines if '"event":"request"' not in line][-5:])
 
 
 def answers(url: str) -> bool:
@@ -125,11 +133,22 @@ def answers(url: str) -> bool:
         return False
 
 
+def _said(url: str) -> str:
+    """Return the body of what is answered, also with a refusal; empty when nothing is."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return str(answer.read().decode())
+    except urllib.error.HTTPError as refusal:
+        return refusal.read().decode()
+    except (urllib.error.URLError, OSError):
+        return ""
+
+
 def command(*arguments: str, environment: Mapping[str, str], given: str | None = None) -> dict[str, Any]:
     """Run an operator's command and return its JSON answer; `given` is its standard input.
 
     Raises:
-        subprocess.CalledProcessError: it failed; its words are on standard error.
+        DidNotStart: it failed; the sentences are its own.
     """
     done = subprocess.run(
         [sys.executable, "-m", "auth_server", *arguments, "--json"],
@@ -141,10 +160,17 @@ def command(*arguments: str, environment: Mapping[str, str], given: str | None =
         check=False,
     )
     if done.returncode != 0:
-        sys.stderr.write(done.stderr or done.stdout)
-        done.check_returncode()
+        raise DidNotStart(_words(done.stderr) or done.stdout)
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
+
+
+def _words(told: str) -> str:
+    """Return what a command told on standard error with --json, as sentences."""
+    try:
+        return "\n".join(json.loads(told)["reasons"])
+    except (ValueError, KeyError, TypeError):
+        return told.rstrip()
 
 
 def config_for(api: str, folder: Path) -> Path:
@@ -153,6 +179,14 @@ def config_for(api: str, folder: Path) -> Path:
     path = folder / "config.toml"
     path.write_text(text.replace("http://localhost:8001", api), encoding="utf-8")
     return path
+
+
+def is_taken(port: int) -> bool:
+    """Say whether somebody listens on a port of this machine already."""
+    for host in ("127.0.0.1", "::1"):
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
+            return True
+    return False
 
 
 def free_ports(count: int) -> list[int]:

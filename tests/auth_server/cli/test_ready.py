@@ -32,6 +32,20 @@ def test_init_twice_changes_nothing(operator: Operator) -> None:
     assert operator.done("key", "list")["rings"][0]["epoch"] == before
 
 
+def test_init_under_another_issuer_says_that_the_keys_do_not_open(operator: Operator) -> None:
+    kid = operator.done("key", "list")["rings"][0]["keys"][0]["kid"]
+    operator.set("ISSUER", "http://localhost:9000")
+
+    told = operator("init", "--json")
+
+    assert told.code == ExitCode.REFUSED
+    assert told.error["error"] == "keys_do_not_open"
+    assert kid in told.error["error_description"]
+    assert "AUTH_SERVER_ISSUER" in told.error["error_description"]
+    operator.set("ISSUER", "http://localhost:8000")
+    operator.done("init")
+
+
 def test_init_creates_what_the_declarative_file_declares(nobody: Operator) -> None:
     nobody.set("CONFIG", nobody.file("c.toml", '[[roles]]\nname = "editor"\n'))
 
