@@ -98,7 +98,6 @@ class DevicePage(PageDoor):
             visit.words.text("device.title"),
             status=status,
             is_own_window=True,
-            headers=() if retry_after is None else ((b"retry-after", str(retry_after).encode("ascii")),),
             errors={USER_CODE: error} if error else {},
             retry_after=retry_after,
             user_code=typed,
@@ -181,9 +180,6 @@ class DeviceApprovedPage(PageDoor):
             is_own_window=True,
             sign=self.sign,
             paragraphs=(visit.words.text(f"{self.message}.lead"),),
-            link=None,
-            link_text=None,
-            second_link=None,
         )
 
 

@@ -143,5 +143,4 @@ class RegistrationPage(SignInPage):
             paragraphs=(words.text(f"register.{kind}.lead"),),
             link=with_request("/login", interaction),
             link_text=words.text("back_to_login"),
-            second_link=None,
         )

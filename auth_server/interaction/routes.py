@@ -8,10 +8,11 @@ from auth_server.interaction.asset_page import Asset, ChangePassword
 from auth_server.interaction.choose_page import ChoosePage
 from auth_server.interaction.consent_page import ConsentPage
 from auth_server.interaction.device_page import DeviceApprovedPage, DeviceConfirmPage, DeviceDeniedPage, DevicePage
+from auth_server.interaction.forgot_page import ForgotPage, ForgotSentPage
 from auth_server.interaction.login_page import ConfirmPage, LoginPage, SignInTools
 from auth_server.interaction.logout import SignOuts
 from auth_server.interaction.own_account import OwnAccount
-from auth_server.interaction.recovery_page import ForgotPage, ForgotSentPage, ResetDonePage, ResetPage, SecurePage
+from auth_server.interaction.recovery_page import ResetDonePage, ResetPage, SecurePage
 from auth_server.interaction.registration_page import RegistrationPage
 from auth_server.interaction.service import Interactions
 from auth_server.interaction.sign_out_page import SignOutPage

@@ -29,7 +29,6 @@ class SignedOutPage(PageDoor):
             paragraphs=(lead, words.text("logout.done.apps")),
             link="/login",
             link_text=words.text("login.title"),
-            second_link=None,
         )
 
 

@@ -39,6 +39,13 @@ class StepPage(PageDoor):
         interaction_id = request.parameters().optional(REQUEST)
         return None if interaction_id is None else await self._interactions.find(interaction_id, browser)
 
+    async def waiting(self, interaction_id: str | None, browser: Browser) -> Interaction | None:
+        """Return the request that a letter was sent for; None when it was answered meanwhile, or waits in another browser."""
+        try:
+            return None if interaction_id is None else await self._interactions.find(interaction_id, browser)
+        except PageError:
+            return None
+
     def visit(self, request: Request, browser: Browser, interaction: Interaction | None) -> Visit:
         """Read who looks; the authorization request may ask for a language."""
         ui_locales = None if interaction is None else " ".join(interaction.request.ui_locales)

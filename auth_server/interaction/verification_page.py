@@ -12,7 +12,6 @@ from auth_server.interaction.login_page import newest_account
 from auth_server.interaction.recovery_page import useless_link
 from auth_server.interaction.service import Interactions
 from auth_server.interaction.step_page import ACCOUNT, StepPage, with_request
-from auth_server.protocol.errors import PageError
 from auth_server.protocol.form import Form
 from auth_server.sessions.service import Sessions
 from auth_server.store.store import Store
@@ -100,11 +99,7 @@ class VerificationPage(StepPage):
             words.text("verify.title"),
             is_own_window=True,
             paragraphs=(words.text("verify.lead", email=ticket.address),),
-            person=None,
             submit=words.text("verify.submit"),
-            css="main",
-            deny=None,
-            ticket=None,
         )
 
     async def take(self, request: Request, browser: Browser, form: Form) -> Response:
@@ -117,7 +112,7 @@ class VerificationPage(StepPage):
             return self._useless(visit, ticket)
         message, sign = _DONE[outcome]
         words = visit.words
-        link = await self._onward(ticket, browser)
+        waiting = await self.waiting(ticket.interaction, browser)
         return self._kit.pages.render(
             visit,
             "message.html",
@@ -125,17 +120,9 @@ class VerificationPage(StepPage):
             outcome=outcome.value,
             sign=sign,
             paragraphs=(words.text(f"{message}.lead"),),
-            link=link,
+            link=ACCOUNT if waiting is None else with_request("/authorize", waiting),
             link_text=words.text("continue"),
-            second_link=None,
         )
-
-    async def _onward(self, ticket: StoredTicket, browser: Browser) -> str:
-        try:
-            found = None if ticket.interaction is None else await self._interactions.find(ticket.interaction, browser)
-        except PageError:
-            found = None  # answered meanwhile, or the link was opened in another browser
-        return ACCOUNT if found is None else with_request("/authorize", found)
 
     def _useless(self, visit: Visit, ticket: StoredTicket | None) -> Response:
         return useless_link(self._kit, visit, ticket, link=ACCOUNT, link_text="error.account")

@@ -13,7 +13,7 @@ from auth_server.protocol.errors import ApiError, InternalError, InvalidRequest,
 from auth_server.web.csrf import CsrfRefused
 from auth_server.web.page_kit import PageKit
 from auth_server.web.request import Request
-from auth_server.web.responses import NO_STORE, Response, json_response
+from auth_server.web.responses import NO_STORE, Response, json_response, retry_later
 
 _RETRY_SECONDS: Final = 1
 
@@ -58,9 +58,7 @@ def failure_of(error: OAuthError | ApiError | InternalError) -> Failure:
 def error_page(kit: PageKit, request: Request, failure: Failure) -> Response:
     """Return a refusal as a page, or as JSON for whoever takes JSON and no page."""
     retry_after = failure.retry_after if failure.retry_after or failure.kind is not Kind.UNAVAILABLE else _RETRY_SECONDS
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    if retry_after is not None:
-        headers += ((b"retry-after", str(retry_after).encode("ascii")),)
+    headers = retry_later(retry_after)
     if failure.allowed is not None:
         headers += ((b"allow", failure.allowed),)
     if not takes_pages(request, otherwise=True):

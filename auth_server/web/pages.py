@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from auth_server.web.branding import Branding
 from auth_server.web.page_headers import page_headers
-from auth_server.web.responses import Headers, Response
+from auth_server.web.responses import Headers, Response, retry_later
 from auth_server.web.templating import fill_in
 from auth_server.web.visit import Visit
 
@@ -22,10 +22,14 @@ _FOREVER: Final[Headers] = (
 _NOTHING: Final[Mapping[str, Any]] = {
     "errors": {},
     "reasons": (),
-    "retry_after": None,
     "notice": None,
     "wide": False,
     "client": None,
+    "person": None,
+    "can_resend": False,
+    "link": None,
+    "link_text": None,
+    "second_link": None,
 }
 
 
@@ -52,6 +56,7 @@ class Pages:
         status: int = 200,
         may_end_at: Iterable[str] = (),
         is_own_window: bool = False,
+        retry_after: int | None = None,
         headers: Headers = (),
         outcome: str = "ok",
         **values: Any,
@@ -61,6 +66,7 @@ class Pages:
         Args:
             title: its heading, which also stands in the title of the window.
             may_end_at, is_own_window: see `page_headers`.
+            retry_after: seconds until it is worth trying again; told by a header too.
             values: what the template asks for.
         """
         words = visit.words
@@ -78,11 +84,12 @@ class Pages:
             "here": visit.here,
             "csrf": visit.csrf,
             "request_id": visit.request_id,
+            "retry_after": retry_after,
             **values,
         }
         cookies = tuple((b"set-cookie", cookie) for cookie in visit.cookies)
         body = fill_in(template, words, filled)
-        made = (*page_headers(may_end_at=may_end_at, is_own_window=is_own_window), *cookies, *headers)
+        made = (*page_headers(may_end_at=may_end_at, is_own_window=is_own_window), *cookies, *retry_later(retry_after), *headers)
         return Response(status, body, made, outcome)
 
     def assets(self) -> dict[str, Response]:

@@ -26,6 +26,11 @@ class Response:
     detail: str | None = None
 
 
+def retry_later(seconds: int | None) -> Headers:
+    """Return the header that says when it is worth trying again; none where there is no time to tell."""
+    return () if seconds is None else ((b"retry-after", str(seconds).encode("ascii")),)
+
+
 def json_response(value: Mapping[str, Any], *, status: int = 200, headers: Headers = NO_STORE, outcome: str = "ok") -> Response:
     """Answer with a JSON object."""
     return Response(status, json_text.to_ascii(value).encode("ascii"), (_JSON, *headers), outcome)
@@ -36,8 +41,7 @@ def oauth_error(error: OAuthError) -> Response:
     headers = NO_STORE
     if isinstance(error, InvalidClient):
         headers += ((b"www-authenticate", b'Basic realm="token", charset="UTF-8"'),)
-    if error.retry_after is not None:
-        headers += ((b"retry-after", str(error.retry_after).encode("ascii")),)
+    headers += retry_later(error.retry_after)
     body = json_text.to_ascii({"error": error.error, "error_description": error.description}).encode("ascii")
     return Response(error.status, body, (_JSON, *headers), error.error, error.detail or error.description)
 
@@ -47,14 +51,11 @@ def api_error(error: ApiError) -> Response:
     value: dict[str, Any] = {"error": error.error, "error_description": error.description}
     if error.reasons:
         value["reasons"] = list(error.reasons)
-    headers = NO_STORE
-    if error.retry_after is not None:
-        headers += ((b"retry-after", str(error.retry_after).encode("ascii")),)
+    headers = NO_STORE + retry_later(error.retry_after)
     return json_response(value, status=error.status, headers=headers, outcome=error.error)
 
 
 def unavailable(retry_after: int = 1) -> Response:
     """Answer that something of ours is not there now; nothing was changed."""
     value = {"error": "temporarily_unavailable", "error_description": "try again in a moment"}
-    retry = ((b"retry-after", str(retry_after).encode("ascii")),)
-    return json_response(value, status=503, headers=NO_STORE + retry, outcome="temporarily_unavailable")
+    return json_response(value, status=503, headers=NO_STORE + retry_later(retry_after), outcome="temporarily_unavailable")
