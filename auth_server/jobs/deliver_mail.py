@@ -10,6 +10,7 @@ from auth_server.accounts.letters import Writer
 from auth_server.audit.events import EventName
 from auth_server.audit.log import record
 from auth_server.jobs.contract import Job
+from auth_server.jobs.waits import doubled
 from auth_server.mail.contract import Mailer, MailUnsent, Message
 from auth_server.store.outbox import Letter
 from auth_server.store.store import Store
@@ -20,7 +21,6 @@ _AT_ONCE: Final = 10
 # Longer than all of one claim takes when every connection times out after 10 s.
 _LEASE_MS: Final = 180_000
 _FIRST_WAIT_MS: Final = 10_000
-_LONGEST_WAIT_MS: Final = 3_600_000
 _GIVE_UP_MS: Final = 3 * 86_400_000
 
 
@@ -73,4 +73,4 @@ def _settle(tx: Transaction, letter: Letter, fault: str | None) -> None:
         tx.outbox.done(letter.id)
         record(tx, EventName.MAIL_UNDELIVERED, outcome="given_up", actor="job", detail={"kind": letter.kind})
     else:
-        tx.outbox.later(letter.id, min(_FIRST_WAIT_MS * 2 ** min(letter.attempts - 1, 10), _LONGEST_WAIT_MS))
+        tx.outbox.later(letter.id, doubled(_FIRST_WAIT_MS, letter.attempts - 1))

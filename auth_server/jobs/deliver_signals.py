@@ -16,6 +16,7 @@ from typing import ClassVar, Final
 from auth_server.audit.events import EventName
 from auth_server.audit.log import record
 from auth_server.jobs.contract import Job
+from auth_server.jobs.waits import doubled
 from auth_server.outbound.fetch import FetchFailed
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.protocol.security_event import ENABLED, MEDIA_TYPE, PAUSED, PUSH
@@ -29,7 +30,6 @@ _AT_ONCE: Final = 8
 # Longer than a delivery can take, so that no other replica takes it up meanwhile.
 _CLAIMED_MS: Final = 60_000
 _FIRST_WAIT_MS: Final = 5_000
-_LONGEST_WAIT_MS: Final = 3_600_000
 MOST_ATTEMPTS: Final = 24
 _TAKEN: Final = 202
 _REFUSED: Final = 400
@@ -76,8 +76,8 @@ class DeliverSignals(Job):
 
 
 def wait_ms(attempts: int) -> int:
-    """Return how long to wait after so many attempts before this one: doubled each time, an hour at most."""
-    return min(_FIRST_WAIT_MS << min(attempts, 16), _LONGEST_WAIT_MS)
+    """Return how long to wait after so many attempts before this one."""
+    return doubled(_FIRST_WAIT_MS, attempts)
 
 
 def _settle(tx: Transaction, signal: Signal, failure: str | None, *, is_refused: bool) -> None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import (
-    BigInteger,
     Column,
+    ColumnElement,
     Connection,
     ForeignKey,
     Index,
@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from auth_server.store import deliveries
 from auth_server.store.clients import CLIENT
 from auth_server.store.schema import METADATA, Digest, Milliseconds, now_ms
 
@@ -123,30 +124,20 @@ class Logouts:
 
     def is_anything_due(self) -> bool:
         """Say whether a delivery is due."""
-        return self._connection.execute(_DUE, {"most": 1}).first() is not None
+        return deliveries.is_anything_due(self._connection, _DUE)
 
     def claim(self, limit: int, *, wait_ms: int) -> list[Delivery]:
         """Return up to `limit` deliveries that are due, and put each off by `wait_ms`, so that no other replica takes it meanwhile."""
-        claimed = []
-        for row in self._connection.execute(_DUE, {"most": limit}).all():
-            statement = (
-                update(LOGOUT_DELIVERY)
-                .where(_D.sid == row.sid, _D.client_id == row.client_id, _D.attempts == row.attempts)
-                .values(attempts=_D.attempts + 1, due_at=now_ms() + wait_ms)
-            )
-            if self._connection.execute(statement).rowcount == 1:
-                claimed.append(Delivery(row.sid, row.client_id, row.subject, row.uri, row.attempts))
-        return claimed
+        claimed = deliveries.claim(self._connection, LOGOUT_DELIVERY, _DUE, limit, wait_ms=wait_ms)
+        return [Delivery(row.sid, row.client_id, row.subject, row.uri, row.attempts) for row in claimed]
 
     def put_off(self, delivery: Delivery, wait_ms: int) -> None:
         """Try again later."""
-        due = now_ms() + bindparam("wait_ms", type_=BigInteger)
-        statement = update(LOGOUT_DELIVERY).where(_D.sid == delivery.sid, _D.client_id == delivery.client_id)
-        self._connection.execute(statement.values(due_at=due), {"wait_ms": wait_ms})
+        deliveries.put_off(self._connection, LOGOUT_DELIVERY, *_is(delivery), wait_ms=wait_ms)
 
     def settle(self, delivery: Delivery) -> None:
         """Take a delivery out of the outbox: it arrived, or never will."""
-        self._connection.execute(delete(LOGOUT_DELIVERY).where(_D.sid == delivery.sid, _D.client_id == delivery.client_id))
+        self._connection.execute(delete(LOGOUT_DELIVERY).where(*_is(delivery)))
 
     def ask(self, request: StoredLogout, browser: bytes, lifetime_ms: int) -> None:
         """Store a request that waits for the person's word."""
@@ -168,6 +159,10 @@ class Logouts:
         """Delete up to `limit` expired requests; return how many."""
         dead = select(_R.id).where(_R.expires_at < now_ms()).limit(limit)
         return self._connection.execute(delete(LOGOUT_REQUEST).where(_R.id.in_(dead))).rowcount
+
+
+def _is(delivery: Delivery) -> tuple[ColumnElement[bool], ...]:
+    return _D.sid == delivery.sid, _D.client_id == delivery.client_id
 
 
 def _stored(row: Row[Any]) -> StoredLogout:

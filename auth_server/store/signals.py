@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 
 from auth_server.protocol.security_event import CREDENTIAL_CHANGE, DISABLED, ENABLED, PUSH, SESSION_REVOKED, VERIFICATION
+from auth_server.store import deliveries
 from auth_server.store.clients import CLIENT
 from auth_server.store.pairwise_subjects import PairwiseSubjects
 from auth_server.store.revocations import COMMIT_MARGIN_MS
@@ -213,25 +214,15 @@ class Signals:
 
     def is_anything_due(self) -> bool:
         """Say whether something is to be pushed."""
-        return self._connection.execute(_DUE, {"most": 1}).first() is not None
+        return deliveries.is_anything_due(self._connection, _DUE)
 
     def claim(self, limit: int, *, wait_ms: int) -> list[Signal]:
         """Return up to `limit` events that are to be pushed, and put each off by `wait_ms`, so that no other replica takes it."""
-        claimed = []
-        for row in self._connection.execute(_DUE, {"most": limit}).all():
-            statement = (
-                update(SIGNAL_EVENT)
-                .where(_E.jti == row.jti, _E.attempts == row.attempts)
-                .values(attempts=_E.attempts + 1, due_at=now_ms() + wait_ms)
-            )
-            if self._connection.execute(statement).rowcount == 1:
-                claimed.append(_signal(row))
-        return claimed
+        return [_signal(row) for row in deliveries.claim(self._connection, SIGNAL_EVENT, _DUE, limit, wait_ms=wait_ms)]
 
     def put_off(self, jti: str, wait_ms: int) -> None:
         """Try again later."""
-        due = now_ms() + bindparam("wait_ms", type_=BigInteger)
-        self._connection.execute(update(SIGNAL_EVENT).where(_E.jti == jti).values(due_at=due), {"wait_ms": wait_ms})
+        deliveries.put_off(self._connection, SIGNAL_EVENT, _E.jti == jti, wait_ms=wait_ms)
 
     def begin_anew(self, stream_id: str) -> None:
         """Make everything that waits due now, with no attempt counted: the receiver says that it is there again."""

@@ -26,6 +26,7 @@ NOT_MEMBERS: Final = frozenset(
         "auth_server/client_auth/authenticate.py",
         "auth_server/grants/redemption.py",
         "auth_server/jobs/runner.py",
+        "auth_server/jobs/waits.py",
         "auth_server/mail/messages.py",
         "auth_server/mfa/rules.py",
         "auth_server/mfa/service.py",
