@@ -7,22 +7,9 @@ from dataclasses import fields
 from typing import Any, Final
 
 from auth_server.cli.command import usage
-from auth_server.protocol.client import Client
+from auth_server.protocol.client import LINKS, SIGN_IN_MEMBERS, Client
 
-_LINKS: Final = ("logo_uri", "client_uri", "policy_uri", "tos_uri")
 _DEFAULTS: Final = {field.name: field.default for field in fields(Client)}
-# Members that are told by their own names.
-MEMBERS: Final = (
-    "requires_pkce",
-    "requires_pushed_requests",
-    "asks_for_consent",
-    "subject_type",
-    "sector",
-    "backchannel_logout_uri",
-    "backchannel_logout_session_required",
-    "default_max_age",
-    *_LINKS,
-)
 
 
 def add_sign_in_options(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +32,7 @@ def add_sign_in_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--default-max-age", metavar="SECONDS", help='how old a sign-in may be where a request does not say; "" for none'
     )
-    for name in _LINKS:
+    for name in LINKS:
         group.add_argument(f"--{name.replace('_', '-')}", metavar="URL", help='shown to people; "" for none')
 
 
@@ -62,7 +49,7 @@ def sign_in_of(given: argparse.Namespace) -> dict[str, Any]:
         members["subject_type"] = given.subject_type
     if given.default_max_age is not None:
         members["default_max_age"] = _seconds(given.default_max_age)
-    for name in ("sector", "backchannel_logout_uri", *_LINKS):
+    for name in ("sector", "backchannel_logout_uri", *LINKS):
         if (value := getattr(given, name)) is not None:
             members[name] = value or None
     return members
@@ -70,7 +57,7 @@ def sign_in_of(given: argparse.Namespace) -> dict[str, Any]:
 
 def described_sign_in(client: Client) -> dict[str, object]:
     """Return the same members for JSON."""
-    return {name: getattr(client, name) for name in MEMBERS}
+    return {name: getattr(client, name) for name in SIGN_IN_MEMBERS}
 
 
 def sign_in_details(client: Client) -> list[tuple[str, str]]:
@@ -88,12 +75,12 @@ def sign_in_details(client: Client) -> list[tuple[str, str]]:
         rows.append(("told of logouts", client.backchannel_logout_uri))
     if client.default_max_age is not None:
         rows.append(("sign-in at most", f"{client.default_max_age} s old"))
-    return rows + [(name, uri) for name in _LINKS if (uri := getattr(client, name)) is not None]
+    return rows + [(name, uri) for name in LINKS if (uri := getattr(client, name)) is not None]
 
 
 def declared_sign_in(row: dict[str, Any]) -> dict[str, Any]:
     """Return the members of a client that the declarative file sets."""
-    return {name: _DEFAULTS[name] if row[name] is None else row[name] for name in MEMBERS}
+    return {name: _DEFAULTS[name] if row[name] is None else row[name] for name in SIGN_IN_MEMBERS}
 
 
 def _seconds(text: str) -> int | None:

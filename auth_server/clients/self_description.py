@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from auth_server.clients.metadata import DEVICE_CODE, redirect_uri_fault
 from auth_server.clients.proof_metadata import PRIVATE_KEY_JWT, jwks_fault
+from auth_server.clients.sign_in_metadata import PAIRWISE, PUBLIC
 from auth_server.outbound.addresses import url_fault
-from auth_server.protocol.client import Client
+from auth_server.protocol.client import LINKS, Client
 from auth_server.protocol.errors import InvalidClientMetadata, InvalidRedirectUri
 from auth_server.protocol.scope import UNOWNED
 from shared import jose, scope
@@ -23,7 +24,6 @@ from shared import jose, scope
 GRANTS: Final = frozenset({"authorization_code", "refresh_token", DEVICE_CODE})
 SHARED_SECRETS: Final = frozenset({"client_secret_basic", "client_secret_post"})
 METHODS: Final = SHARED_SECRETS | {"none", PRIVATE_KEY_JWT}
-_LINKS: Final = ("logo_uri", "client_uri", "policy_uri", "tos_uri")
 _MOST_URIS: Final = 10
 _MOST_URI: Final = 2_048
 _MOST_NAME: Final = 100
@@ -54,13 +54,9 @@ def read_description(
     redirect_uris = _uris(document, "redirect_uris")
     if "authorization_code" in grants and not redirect_uris:
         raise InvalidRedirectUri("redirect_uris is missing")
-    chosen = _text(document, "token_endpoint_auth_method") or method
-    if chosen not in methods:
-        raise InvalidClientMetadata(f"token_endpoint_auth_method may be {', '.join(sorted(methods))} alone")
+    chosen = _method(document, methods, method)
     jwks, jwks_uri = _keys(document, chosen)
     _check_algorithms(document, offer)
-    if _text(document, "subject_type") not in (None, "public", "pairwise") or "sector_identifier_uri" in document:
-        raise InvalidClientMetadata("subject_type is public or pairwise, without a sector_identifier_uri")
     return Client(
         client_id=client_id,
         name=_name(document, client_id),
@@ -70,17 +66,14 @@ def read_description(
         redirect_uris=redirect_uris,
         post_logout_redirect_uris=_uris(document, "post_logout_redirect_uris"),
         signing_alg=_text(document, "id_token_signed_response_alg"),
-        subject_type=_text(document, "subject_type") or "public",
+        subject_type=_subject_type(document),
         backchannel_logout_uri=_link(document, "backchannel_logout_uri"),
         backchannel_logout_session_required=document.get("backchannel_logout_session_required") is True,
         requires_pushed_requests=document.get("require_pushed_authorization_requests") is True,
         jwks=jwks,
         jwks_uri=jwks_uri,
         is_unverified=True,
-        logo_uri=_link(document, "logo_uri"),
-        client_uri=_link(document, "client_uri"),
-        policy_uri=_link(document, "policy_uri"),
-        tos_uri=_link(document, "tos_uri"),
+        **_links(document),
     )
 
 
@@ -101,7 +94,7 @@ def described(client: Client) -> dict[str, object]:
         "jwks": json.loads(client.jwks) if client.jwks else None,
         "id_token_signed_response_alg": client.signing_alg,
         "backchannel_logout_uri": client.backchannel_logout_uri,
-        **{name: getattr(client, name) for name in _LINKS},
+        **{name: getattr(client, name) for name in LINKS},
     }
     return {name: value for name, value in members.items() if value is not None and value != []}
 
@@ -112,9 +105,23 @@ def _grants(document: Mapping[str, Any]) -> frozenset[str]:
         raise InvalidClientMetadata(f"grant_types may hold {', '.join(sorted(GRANTS))} alone", detail=str(unknown[:3]))
     if not set(_words(document, "response_types") or ()) <= {"code"}:
         raise InvalidClientMetadata("response_types may hold code alone")
-    if DEVICE_CODE in grants and document.get("subject_type") == "pairwise":
+    if DEVICE_CODE in grants and document.get("subject_type") == PAIRWISE:
         raise InvalidClientMetadata("the device grant and pairwise subjects exclude each other")
     return grants
+
+
+def _method(document: Mapping[str, Any], methods: Collection[str], default: str) -> str:
+    chosen = _text(document, "token_endpoint_auth_method") or default
+    if chosen not in methods:
+        raise InvalidClientMetadata(f"token_endpoint_auth_method may be {', '.join(sorted(methods))} alone")
+    return chosen
+
+
+def _subject_type(document: Mapping[str, Any]) -> str:
+    subject_type = _text(document, "subject_type") or PUBLIC
+    if subject_type not in (PUBLIC, PAIRWISE) or "sector_identifier_uri" in document:
+        raise InvalidClientMetadata("subject_type is public or pairwise, without a sector_identifier_uri")
+    return subject_type
 
 
 def _keys(document: Mapping[str, Any], method: str) -> tuple[str | None, str | None]:
@@ -177,6 +184,10 @@ def _link(document: Mapping[str, Any], member: str) -> str | None:
     if uri is not None and (fault := url_fault(uri)):
         raise InvalidClientMetadata(f"{member} {fault}")
     return uri
+
+
+def _links(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _link(document, name) for name in LINKS}
 
 
 def _text(document: Mapping[str, Any], member: str) -> str | None:

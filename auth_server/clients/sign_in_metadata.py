@@ -6,12 +6,11 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-from auth_server.protocol.client import Client
+from auth_server.protocol.client import LINKS, Client
 
 PUBLIC: Final = "public"
 PAIRWISE: Final = "pairwise"
 _HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
-_LINKS: Final = ("logo_uri", "client_uri", "policy_uri", "tos_uri")
 _CODE: Final = "authorization_code"
 
 
@@ -31,7 +30,7 @@ def sign_in_faults(client: Client) -> list[str]:
         found.append("backchannel_logout_uri must be https, on port 443, without a fragment")
     found += [
         f"{name} must be an https address"
-        for name in _LINKS
+        for name in LINKS
         if (uri := getattr(client, name)) is not None and not uri.startswith("https://")
     ]
     return found

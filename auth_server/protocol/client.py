@@ -8,6 +8,20 @@ from urllib.parse import urlsplit
 
 # The built-in public client of the seed flow. It may use every resource that was not created with --no-first-party.
 FIRST_PARTY_CLIENT_ID: Final = "first-party"
+# Addresses that people are shown of a client.
+LINKS: Final = ("logo_uri", "client_uri", "policy_uri", "tos_uri")
+# What is asked of a client that signs people in. Its members, columns and options have these names.
+SIGN_IN_MEMBERS: Final = (
+    "requires_pkce",
+    "requires_pushed_requests",
+    "asks_for_consent",
+    "subject_type",
+    "sector",
+    "backchannel_logout_uri",
+    "backchannel_logout_session_required",
+    "default_max_age",
+    *LINKS,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from auth_server.protocol.client import Client, ClientSecret, ExchangePolicy, TrustedIssuer
+from auth_server.protocol.client import SIGN_IN_MEMBERS, Client, ClientSecret, ExchangePolicy, TrustedIssuer
 from auth_server.store.schema import METADATA, Digest, Milliseconds, Number, Words, now_ms
 
 CLIENT: Final = Table(
@@ -141,23 +141,6 @@ class Clients:
         self._connection.execute(statement.values(expires_at=expires_at))
 
 
-# Members of the value that are columns under their own names.
-_AS_THEY_ARE: Final = (
-    "requires_pkce",
-    "requires_pushed_requests",
-    "asks_for_consent",
-    "subject_type",
-    "sector",
-    "backchannel_logout_uri",
-    "backchannel_logout_session_required",
-    "default_max_age",
-    "logo_uri",
-    "client_uri",
-    "policy_uri",
-    "tos_uri",
-)
-
-
 def _columns(client: Client) -> dict[str, Any]:
     return {
         "name": client.name,
@@ -174,7 +157,7 @@ def _columns(client: Client) -> dict[str, Any]:
         "exchange_audiences": tuple(sorted(client.exchange.audiences)) if client.exchange else None,
         "exchange_subject_clients": tuple(sorted(client.exchange.subject_clients)) if client.exchange else None,
         "is_dynamic": client.is_dynamic or None,
-    } | {name: getattr(client, name) for name in _AS_THEY_ARE}
+    } | {name: getattr(client, name) for name in SIGN_IN_MEMBERS}
 
 
 def _proofs(client: Client) -> dict[str, Any]:
@@ -211,5 +194,5 @@ def _client(rows: Sequence[Row[Any]]) -> Client:
         exchange=_exchange(row),
         is_dynamic=bool(row.is_dynamic),
         is_unverified=bool(row.is_dynamic),
-        **{name: getattr(row, name) for name in _AS_THEY_ARE},
+        **{name: getattr(row, name) for name in SIGN_IN_MEMBERS},
     )
