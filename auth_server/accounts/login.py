@@ -86,9 +86,7 @@ class Login:
         found = await self._store.read(lambda tx: tx.accounts.find_for_sign_in(_NOBODY if key is None else key))
         # 2. Count the guess.
         whose = found.account.sub if found else f"?{username_or_email if key is None else key}"
-        verdict = await self._store.run(lambda tx: self._admit(tx, whose, found, facts))
-        if not verdict.admitted:
-            raise ApiError(429, "slow_down", "Too many attempts. Try again later.", retry_after=verdict.retry_after)
+        verdict = await self._count(whose, found, facts)
         # 3. Look at the password.
         matches = await self._matches(verdict, found, password)
         # 4. Refuse, or start the session.
@@ -129,13 +127,17 @@ class Login:
         """
         account = await self._store.read(lambda tx: tx.accounts.find(sub))
         found = None if account is None else SignInFacts(account, await self._store.read(lambda tx: tx.credentials.digest(sub)))
-        verdict = await self._store.run(lambda tx: self._admit(tx, sub, found, facts))
-        if not verdict.admitted:
-            raise ApiError(429, "slow_down", "Too many attempts. Try again later.", retry_after=verdict.retry_after)
+        verdict = await self._count(sub, found, facts)
         matches = await self._matches(verdict, found, password)
         if found is None or not matches or found.account.is_disabled:
             raise await self._refuse(found, matches, facts)
         await self._store.run(lambda tx: self._limits.succeed(tx, verdict))
+
+    async def _count(self, whose: str, found: SignInFacts | None, facts: RequestFacts) -> Verdict:
+        verdict = await self._store.run(lambda tx: self._admit(tx, whose, found, facts))
+        if not verdict.admitted:
+            raise ApiError(429, "slow_down", "Too many attempts. Try again later.", retry_after=verdict.retry_after)
+        return verdict
 
     def _admit(self, tx: Transaction, whose: str, found: SignInFacts | None, facts: RequestFacts) -> Verdict:
         verdict = self._limits.admit(tx, whose, facts)

@@ -14,13 +14,13 @@ from enum import StrEnum
 from typing import Final
 
 from auth_server.protocol.errors import KeyUnavailable
+from auth_server.protocol.secret import checked_key
 from auth_server.store.tickets import StoredTicket
 from auth_server.store.transaction import Transaction
 from shared import base64url
 
 _ID_BYTES: Final = 16
 _TOKEN_BYTES: Final = _ID_BYTES + 32
-_LEAST_KEY_BYTES: Final = 32
 
 
 class Purpose(StrEnum):
@@ -63,9 +63,7 @@ class Tickets:
         Raises:
             ValueError: it is shorter.
         """
-        if len(key) < _LEAST_KEY_BYTES:
-            raise ValueError(f"the key must have at least {_LEAST_KEY_BYTES} bytes")
-        self._key = key
+        self._key = checked_key(key)
 
     def issue(
         self, tx: Transaction, purpose: Purpose, sub: str | None, *, address: str | None, interaction: str | None = None

@@ -14,6 +14,7 @@ from typing import IO, Final
 
 from auth_server.cli.audit_lines import as_document, as_export, as_line, as_row
 from auth_server.cli.command import Answer, Command, ExitCode, refused, usage
+from auth_server.cli.inputs import WHO, row_count
 from auth_server.cli.opened import over_services
 from auth_server.cli.plain_text import table
 from auth_server.cli.user import find_account
@@ -125,22 +126,16 @@ def _time(text: str) -> int:
     return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1000:
-        raise argparse.ArgumentTypeError("must be a whole number from 1 to 1000")
-    return int(text)
-
-
 def _filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--event", metavar="NAME", help="events of one name (login.failed), or of a family (login.)")
-    parser.add_argument("--user", metavar="USER", help="events about a person: user name, verified mail address, or sub")
+    parser.add_argument("--user", metavar="USER", help=f"events about a person: {WHO}")
     parser.add_argument("--client", metavar="CLIENT_ID", help="events about a client")
     parser.add_argument("--since", type=_time, metavar="TIME", help="events since a date or time, UTC")
 
 
 def _tail_arguments(parser: argparse.ArgumentParser) -> None:
     _filters(parser)
-    parser.add_argument("--limit", type=_count, default=20, metavar="N", help="how many, 1 to 1000 (default 20)")
+    parser.add_argument("--limit", type=row_count, default=20, metavar="N", help="how many, 1 to 1000 (default 20)")
     parser.add_argument("--follow", action="store_true", help="go on and print events as they come; Ctrl-C ends it")
 
 

@@ -13,12 +13,19 @@ from shared import scope
 
 _MAX_BYTES: Final = 64 * 1024
 PAGE: Final = 100
+# How a person may be named; `Administration.find` knows each.
+WHO: Final = "user name, verified mail address, or sub"
 
 
 def add_page_options(parser: argparse.ArgumentParser) -> None:
     """Let a list be read page by page."""
-    parser.add_argument("--limit", type=_page_size, default=PAGE, metavar="N", help=f"rows at most, 1 to 1000 (default {PAGE})")
+    parser.add_argument("--limit", type=row_count, default=PAGE, metavar="N", help=f"rows at most, 1 to 1000 (default {PAGE})")
     parser.add_argument("--after", default="", metavar="NAME", help="begin behind this name: the `next` of the page before")
+
+
+def add_user(parser: argparse.ArgumentParser) -> None:
+    """Let a person be named."""
+    parser.add_argument("user", metavar="USER", help=WHO)
 
 
 def add_if_missing(parser: argparse.ArgumentParser) -> None:
@@ -82,12 +89,13 @@ def confirm(given: argparse.Namespace, what: str, name: str) -> None:
         raise refused("nothing was changed", error="not_confirmed")
 
 
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_MAX_BYTES)
-
-
-def _page_size(text: str) -> int:
+def row_count(text: str) -> int:
+    """Read how many rows are wanted, for an option's `type`."""
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1000:
         raise argparse.ArgumentTypeError("must be a whole number from 1 to 1000")
     return int(text)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_MAX_BYTES)

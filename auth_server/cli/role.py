@@ -6,7 +6,7 @@ import argparse
 from typing import Final
 
 from auth_server.cli.command import Answer, Command, CommandFailed, ExitCode, not_found
-from auth_server.cli.inputs import add_if_missing, add_page_options, add_yes, confirm
+from auth_server.cli.inputs import add_if_missing, add_page_options, add_user, add_yes, confirm
 from auth_server.cli.opened import over_services
 from auth_server.cli.parsing import did_you_mean
 from auth_server.cli.plain_text import table
@@ -105,7 +105,7 @@ def _described(role: Role) -> dict[str, object]:
 
 def _role_and_user(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("role", metavar="ROLE")
-    parser.add_argument("user", metavar="USER", help="user name, verified mail address, or sub")
+    add_user(parser)
 
 
 def _delete_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 from typing import Final
 
 from auth_server.cli.command import Answer, Command, not_found
-from auth_server.cli.inputs import add_yes, confirm
+from auth_server.cli.inputs import add_user, add_yes, confirm
 from auth_server.cli.opened import over_services
 from auth_server.cli.plain_text import relative, table, timestamp
 from auth_server.cli.user import find_account
@@ -57,10 +57,6 @@ def _described(session: Session) -> dict[str, object]:
     }
 
 
-def _user(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("user", metavar="USER", help="user name, verified mail address, or sub")
-
-
 def _revoke_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sid", metavar="SID")
     add_yes(parser)
@@ -73,7 +69,7 @@ COMMANDS: Final = (
         "List the live sessions of a person, newest first, at most 100.",
         ("auth-server session list alice",),
         over_services(_list),
-        _user,
+        add_user,
     ),
     Command(
         "revoke",

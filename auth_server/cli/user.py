@@ -9,7 +9,7 @@ from typing import Final
 
 from auth_server.accounts.names import fold
 from auth_server.cli.command import Answer, Command, CommandFailed, ExitCode, not_found
-from auth_server.cli.inputs import add_if_missing, add_page_options, read_secret
+from auth_server.cli.inputs import add_if_missing, add_page_options, add_user, read_secret
 from auth_server.cli.opened import over_services
 from auth_server.cli.parsing import did_you_mean
 from auth_server.cli.plain_text import fields, relative, table, timestamp, when
@@ -205,17 +205,13 @@ def _state(account: Account) -> str:
     return "disabled" if account.is_disabled else "enabled"
 
 
-def _user(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("user", metavar="USER", help="user name, verified mail address, or sub")
-
-
 def _disable_arguments(parser: argparse.ArgumentParser) -> None:
-    _user(parser)
+    add_user(parser)
     parser.add_argument("--reason", default="disabled by an operator", help="a few words for the audit log")
 
 
 def _reset_arguments(parser: argparse.ArgumentParser) -> None:
-    _user(parser)
+    add_user(parser)
     _add_password_options(parser)
 
 
@@ -239,7 +235,7 @@ COMMANDS: Final = (
         over_services(_list),
         add_page_options,
     ),
-    Command("show", "show one account", "Show an account.", ("auth-server user show alice",), over_services(_show), _user),
+    Command("show", "show one account", "Show an account.", ("auth-server user show alice",), over_services(_show), add_user),
     Command(
         "disable",
         "refuse a person, and end what they have",
@@ -254,7 +250,7 @@ COMMANDS: Final = (
         "Let a disabled person in again. What ended stays ended.",
         ("auth-server user enable alice",),
         over_services(_enable),
-        _user,
+        add_user,
     ),
     Command(
         "reset-password",
@@ -271,7 +267,7 @@ COMMANDS: Final = (
         "Forget the failed guesses at an account's password, so that its owner is not slowed down.",
         ("auth-server user unlock alice",),
         over_services(_unlock),
-        _user,
+        add_user,
     ),
     SET_CLAIMS,
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from auth_server.accounts.claims import ClaimsRefused, change_claims
 from auth_server.cli.command import Answer, Command, refused, usage
+from auth_server.cli.inputs import add_user
 from auth_server.cli.opened import over_services
 from auth_server.services import Services
 
@@ -15,7 +16,7 @@ _TEXT = 'NAME=VALUE; VALUE is a text, or JSON where it begins with { [ " or is t
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("user", metavar="USER", help="user name, verified mail address, or sub")
+    add_user(parser)
     parser.add_argument("--claim", action="append", default=[], metavar="NAME=VALUE", help=_TEXT)
     parser.add_argument("--group", action="append", metavar="GROUP", help='all groups they are in; repeat for more, "" for none')
 

@@ -3,6 +3,20 @@
 from __future__ import annotations
 
 import hmac
+from typing import Final
+
+LEAST_KEY_BYTES: Final = 32
+
+
+def checked_key(key: bytes) -> bytes:
+    """Return a secret key of the server, if it is long enough to make anything hard to guess.
+
+    Raises:
+        ValueError: it has less than 32 bytes.
+    """
+    if len(key) < LEAST_KEY_BYTES:
+        raise ValueError(f"the key must have at least {LEAST_KEY_BYTES} bytes")
+    return key
 
 
 class Secret:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from auth_server.protocol.errors import KeyUnavailable
+from auth_server.protocol.secret import checked_key
 from auth_server.rate_limits.addresses import place_of
 from auth_server.rate_limits.known_devices import KnownDevices
 from auth_server.store.attempts import Counted, Slowdown
@@ -26,7 +27,6 @@ from auth_server.store.transaction import Transaction
 from auth_server.web.request_facts import RequestFacts
 
 _CIRCUIT: Final = "circuit"
-_LEAST_KEY_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,7 @@ class GuessLimits:
         Raises:
             ValueError: it is shorter than 32 bytes.
         """
-        if len(device_key) < _LEAST_KEY_BYTES:
-            raise ValueError(f"the device key must have at least {_LEAST_KEY_BYTES} bytes")
-        self._key = device_key
+        self._key = checked_key(device_key)
 
     def admit(self, tx: Transaction, whose: str, facts: RequestFacts) -> Verdict:
         """Count a guess and say whether it may go on. The transaction must commit whatever the verdict is.

@@ -10,12 +10,12 @@ import hmac
 from typing import Final
 
 from auth_server.protocol.errors import ApiError, KeyUnavailable
+from auth_server.protocol.secret import checked_key
 from auth_server.web.request import Request
 from shared import base64url
 
 FIELD: Final = "csrf"
 HEADER: Final = b"x-csrf-token"
-_LEAST_KEY_BYTES: Final = 32
 
 
 class CsrfRefused(ApiError):
@@ -38,9 +38,7 @@ class Csrf:
         Raises:
             ValueError: it is shorter.
         """
-        if len(key) < _LEAST_KEY_BYTES:
-            raise ValueError(f"the key must have at least {_LEAST_KEY_BYTES} bytes")
-        self._key = key
+        self._key = checked_key(key)
 
     def token(self, browser: str, about: str) -> str:
         """Return the token of a form.
