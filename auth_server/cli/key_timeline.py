@@ -10,8 +10,9 @@ from auth_server.cli.plain_text import duration, relative
 from auth_server.keys.lifecycle import RotationPolicy, signs_from_ms
 from auth_server.store.signing_keys import KeyState, RingView, SigningKey
 
-_COLUMNS: Final = 60
 _KID: Final = 11
+# Below that a drawing says nothing any more.
+_LEAST_COLUMNS: Final = 20
 _ORDER: Final = (
     KeyState.PENDING,
     KeyState.ACTIVE,
@@ -83,23 +84,39 @@ def next_due(key: SigningKey, view: RingView, policy: RotationPolicy) -> Due | N
     return None
 
 
-def draw(view: RingView, policy: RotationPolicy, glyphs: Glyphs = PLAIN) -> str:
-    """Return the life of each key against time, what is past and what is due; at most 100 columns wide."""
+def since_ms(key: SigningKey) -> int:
+    """Return since when a key is in its state."""
+    if key.state in (KeyState.RETIRED, KeyState.COMPROMISED):
+        return key.tombstoned_at or key.published_at
+    if key.state is KeyState.RETIRING:
+        return key.retired_at or key.published_at
+    return (key.activated_at if key.state is KeyState.ACTIVE else None) or key.published_at
+
+
+def draw(view: RingView, policy: RotationPolicy, glyphs: Glyphs = PLAIN, width: int = 80) -> str:
+    """Return the life of each key against time, what is past and what is due; `width` is that of the terminal, in characters."""
     # A burned key is not published any more.
     spans = [(key, _span(key, view, policy)) for key in in_order(view.keys) if key.state is not KeyState.COMPROMISED]
     first = min((span.published for _, span in spans), default=view.now_ms)
     last = max((span.withdrawn for _, span in spans), default=view.now_ms)
-    scale = max(last - first, 1) / (_COLUMNS - 1)
+    words = max((len(key.state.value) for key, _ in spans), default=0)
+    margin = words + _KID + 4
+    # Two less: the label of now begins under its bar, and is three wide.
+    columns = max(width - margin - 2, _LEAST_COLUMNS)
+    scale = max(last - first, 1) / (columns - 1)
     now_column = round((view.now_ms - first) / scale)
-    width = max((len(key.state.value) for key, _ in spans), default=0)
     lines = [
-        f"{key.state.value.ljust(width)}  {short(key.kid)}  {_bar(span, first, scale, now_column, glyphs)}" for key, span in spans
+        f"{key.state.value.ljust(words)}  {short(key.kid)}  {_bar(span, first, scale, now_column, columns, glyphs)}"
+        for key, span in spans
     ]
-    left, right = duration((view.now_ms - first) / 1000), duration((last - view.now_ms) / 1000)
-    # The label of now stands under its bar; the one before it is left out where there is no room for it.
-    before = f"{left} ago" if len(f"{left} ago") < now_column else ""
-    axis = f"{before.ljust(now_column)}now ".ljust(_COLUMNS - len(right) - 3)
-    return "\n".join([*lines, f"{' ' * (width + _KID + 4)}{axis}in {right}"])
+    return "\n".join([*lines, f"{' ' * margin}{_axis(view.now_ms - first, last - view.now_ms, now_column, columns)}"])
+
+
+def _axis(past_ms: int, ahead_ms: int, now_column: int, columns: int) -> str:
+    """Return the label of now under its bar, and those of both ends where there is room for them."""
+    left, right = f"{duration(past_ms / 1000)} ago", f"in {duration(ahead_ms / 1000)}"
+    axis = f"{(left if len(left) < now_column else '').ljust(now_column)}now"
+    return axis + right.rjust(columns - len(axis)) if len(axis) + len(right) < columns else axis
 
 
 def short(kid: str) -> str:
@@ -130,11 +147,11 @@ def _span(key: SigningKey, view: RingView, policy: RotationPolicy) -> _Span:
     return _Span(key.published_at, key.published_at, key.published_at, key.not_after or view.now_ms)
 
 
-def _bar(span: _Span, first: int, scale: float, now_column: int, glyphs: Glyphs) -> str:
+def _bar(span: _Span, first: int, scale: float, now_column: int, columns: int, glyphs: Glyphs) -> str:
     published, signs, stops, withdrawn = (
         round((at - first) / scale) for at in (span.published, span.signs, span.stops, span.withdrawn)
     )
-    bar = [" "] * _COLUMNS
+    bar = [" "] * columns
     for begins, ends, glyph in (
         (published, signs, glyphs.published),
         (signs, stops, glyphs.signing),

@@ -60,11 +60,20 @@ def test_a_new_ring_has_a_key_that_signs_and_a_standby(operator: Operator) -> No
     assert keys["pending"]["signing_since"] is None
 
 
-def test_the_ring_fits_a_terminal_of_100_columns(operator: Operator) -> None:
-    told = operator("key", "list", "--all")
+@pytest.mark.parametrize("columns, heading", [("80", "  SINCE  "), ("120", "  SIGNING SINCE  ")])
+def test_the_ring_fits_the_terminal(columns: str, heading: str, operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With keys in every state that has something long to tell."""
+    monkeypatch.setenv("COLUMNS", columns)
+    operator("key", "burn", "--yes", "--", _keys(operator)["active"]["kid"])
+    operator.done("key", "rotate", "--emergency")
 
-    assert max(map(len, told.out.splitlines())) <= 100
-    assert "hands over in 30 days" in told.out
+    lines = operator("key", "list", "--all").out.splitlines()
+
+    assert max(map(len, lines)) <= int(columns)
+    assert max(map(len, lines)) > int(columns) - 20  # the room that there is is used
+    assert heading in next(line for line in lines if line.startswith("STATE"))
+    for words in ("compromised", "hands over in 30 days", "private half is erased in"):
+        assert any(words in line for line in lines)
 
 
 def test_a_young_standby_is_promoted_in_an_emergency_alone(operator: Operator) -> None:
@@ -94,7 +103,7 @@ def test_a_further_ring_says_when_it_signs(operator: Operator) -> None:
     assert es256["signs_from"] == es256["keys"][0]["due"]["at"]
     assert (rs256["alg"], rs256["signs"], rs256["signs_from"]) == ("RS256", True, None)
     assert "signs in 24 hours; until then ES256 is refused" in told
-    assert max(map(len, told.splitlines())) <= 100
+    assert max(map(len, told.splitlines())) <= 120
 
 
 def test_a_ring_is_rotated_by_its_name(operator: Operator) -> None:
