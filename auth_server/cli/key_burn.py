@@ -6,48 +6,20 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final, TextIO
 
 from auth_server.cli.command import Answer, not_found, refused, usage
 from auth_server.cli.inputs import confirm
+from auth_server.cli.key_consequence import Bounds, consequence, seconds
 from auth_server.cli.key_timeline import short
-from auth_server.cli.plain_text import duration
+from auth_server.cli.terminal import terminal_width
 from auth_server.keys.burning import Burned, BurnRefused, Progress, Stage
+from auth_server.keys.lifecycle import RotationPolicy
 from auth_server.services import Services
 from auth_server.store.signing_keys import KeyState, SigningKey
-from shared.key_policy import KeyPolicy
-from shared.revocation import SILENT_AFTER
 
 # What somebody types to confirm, and the least of a kid that names a key.
 _TYPED: Final = 8
-# What a resource server does unless RESOURCE_SERVER_MAX_STALE says otherwise; the issuer cannot know it.
-_MAX_STALE_SECONDS: Final = 24 * 3600
-_MEANING: Final = {
-    KeyState.ACTIVE: "the key that signs",
-    KeyState.PENDING: "the standby, which signed nothing yet",
-    KeyState.RETIRING: "retiring: tokens under it may still be valid",
-    KeyState.RETIRED: "retired: every token under it has expired",
-    KeyState.IMPORTED_VERIFY_ONLY: "imported, to verify another issuer's tokens",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Seconds from the burn until nobody signs with the key, and until no API accepts it: one that follows the revocation feed, one that
-    only refreshes its keys, and one that is cut off.
-    """
-
-    signed_until: float
-    polled_until: float
-    connected_until: float
-    cut_off_until: float = _MAX_STALE_SECONDS
-
-    @classmethod
-    def of(cls, timings: KeyPolicy) -> Bounds:
-        """Return the bounds of configured timings; the kit asks past shared caches, so none of them adds to this."""
-        polled = timings.view_lease + timings.jwks_max_age
-        return cls(timings.sign_lease, polled, min(SILENT_AFTER, polled))
 
 
 async def burn(services: Services, given: argparse.Namespace) -> Answer:
@@ -62,10 +34,12 @@ async def burn(services: Services, given: argparse.Namespace) -> Answer:
         return Answer(
             _document(Burned(key.kid, key.ring, key.state, None, None, is_known=True), bounds), f"{key.kid} was burned already"
         )
-    _warn(key, bounds, given)
-    confirm(given, f"burning {key.kid}", key.kid[:_TYPED])
     screen = Screen(sys.stderr, is_silent=given.json)
     try:
+        if given.planned:
+            await services.burning.check_planned(key.kid)
+        await _warn(services, key, bounds, given)
+        confirm(given, f"burning {key.kid}", key.kid[:_TYPED])
         burned = await services.burning.burn(key.kid, reason=given.reason, planned=given.planned, tell=screen.tell)
     except BurnRefused as refusal:
         raise refused(str(refusal), error="burn_refused") from refusal
@@ -88,38 +62,13 @@ async def _find(services: Services, text: str) -> SigningKey:
     return found[0]
 
 
-def _warn(key: SigningKey, bounds: Bounds, given: argparse.Namespace) -> None:
+async def _warn(services: Services, key: SigningKey, bounds: Bounds, given: argparse.Namespace) -> None:
     if given.json:
         return
-    print(consequence(key, bounds, planned=given.planned), file=sys.stderr, flush=True)
-
-
-def consequence(key: SigningKey, bounds: Bounds, *, planned: bool) -> str:
-    """Return what burning a key means, in words and with this issuer's numbers."""
-    rows = [("at once", "the key is dead for ever: it never returns, under no name, and its private half is erased")]
-    if planned:
-        rows.insert(0, (_seconds(bounds.signed_until), "the standby signs meanwhile; then, and only then:"))
-    if key.state is KeyState.ACTIVE:
-        rows.append(("at once", "the standby signs; APIs hold it already if it was published for AUTH_SERVER_KEY_PUBLISH_AHEAD"))
-        if not planned:
-            rows.append(
-                (f"in {_seconds(bounds.signed_until)}", "the last server process that had not looked yet stops signing with it")
-            )
-    rows.append((f"in {_seconds(bounds.connected_until)}", "no API that follows the revocation feed accepts a token under it"))
-    rows.append((f"in {_seconds(bounds.polled_until)}", "nor does one that only refreshes its keys"))
-    rows.append(
-        (
-            f"in {duration(bounds.cut_off_until)}",
-            "nor does one that is cut off from this server (RESOURCE_SERVER_MAX_STALE if set)",
-        )
-    )
-    width = max(len(when) for when, _ in rows)
-    lines = "\n".join(f"  {when.ljust(width)}  {what}" for when, what in rows)
-    return (
-        f"burning {key.kid}\n({_MEANING[key.state]})\n\n{lines}\n\n"
-        "Every access token under it is refused from then on. Refresh tokens and sign-in sessions live on: programs refresh and go on;\n"
-        "whoever uses one that cannot refresh signs in again.\n"
-    )
+    ring = await services.store.read(lambda tx: tx.signing_keys.view(key.ring))
+    policy = RotationPolicy(services.settings.key_policy, services.settings.key_rotation_period)
+    words = consequence(key, ring, policy, bounds, planned=given.planned, width=terminal_width())
+    print(words, file=sys.stderr, flush=True)
 
 
 def _document(burned: Burned, bounds: Bounds) -> dict[str, object]:
@@ -144,7 +93,7 @@ def _told(burned: Burned, bounds: Bounds) -> str:
     signs = f"; {short(burned.active_kid)} signs" if burned.active_kid else ""
     return (
         f"{burned.kid} is burned{signs}; every API that follows the revocation feed refuses it at the latest "
-        f"{_seconds(bounds.connected_until)} after the burn, one that only refreshes its keys {_seconds(bounds.polled_until)}"
+        f"{seconds(bounds.connected_until)} after the burn, one that only refreshes its keys {seconds(bounds.polled_until)}"
     )
 
 
@@ -176,7 +125,7 @@ class Screen:
         """Show one stage."""
         if progress.stage is Stage.WAITING:
             if self.is_terminal or not self._is_waiting:
-                self._show(f"waiting until nobody signs with it any more: {_seconds(progress.seconds_left)}", stays=False)
+                self._show(f"waiting until nobody signs with it any more: {seconds(progress.seconds_left)}", stays=False)
             self._is_waiting = True
             return
         words = {
@@ -196,7 +145,7 @@ class Screen:
         passed = 0.0
         for until, truth in stages:
             while passed < until:
-                self._show(f"{_seconds(until - passed)} until {truth}", stays=False)
+                self._show(f"{seconds(until - passed)} until {truth}", stays=False)
                 pause = min(1.0, until - passed)
                 await self._sleep(pause)
                 passed += pause
@@ -210,7 +159,3 @@ class Screen:
             print(f"\r\x1b[K{words}", end="\n" if stays else "", file=self._out, flush=True)
         else:
             print(words, file=self._out, flush=True)
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

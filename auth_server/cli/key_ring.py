@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -11,6 +10,7 @@ from typing import Final
 from auth_server.cli.command import Answer, refused
 from auth_server.cli.key_timeline import BLOCKS, PLAIN, Glyphs, draw, in_order, next_due, short, since_ms
 from auth_server.cli.plain_text import relative, stamp, table, timestamp
+from auth_server.cli.terminal import terminal_width
 from auth_server.keys.intents import Unfinished, find_unfinished
 from auth_server.keys.lifecycle import RotationPolicy, signs_from_ms
 from auth_server.keys.rollback import HOW_TO_GO_ON
@@ -21,9 +21,6 @@ from auth_server.store.signing_keys import RingView, SigningKey
 _EMERGENCY_HINT: Final = (
     "--emergency promotes it all the same; resource servers that have not fetched it yet refuse until they do"
 )
-# Between these a drawing is worth the room it takes.
-_NARROWEST: Final = 60
-_WIDEST: Final = 140
 _EMERGENCY_NOTE: Final = "resource servers that have not fetched this key yet refuse its tokens until they do"
 
 
@@ -62,7 +59,7 @@ def _keys_of(view: RingView, every: Sequence[SigningKey]) -> list[SigningKey]:
 
 def _told_ring(view: RingView, keys: Sequence[SigningKey], policy: RotationPolicy) -> str:
     head = f"ring {view.ring}  epoch {view.epoch}{_not_ready(view, policy)}"
-    width, glyphs = _width(), _glyphs()
+    width, glyphs = terminal_width(), _glyphs()
     return f"{head}\n\n{_listed(view, keys, policy, width)}\n\n{draw(view, policy, glyphs, width)}\n\n{glyphs.legend}"
 
 
@@ -78,11 +75,6 @@ def _listed(view: RingView, keys: Sequence[SigningKey], policy: RotationPolicy, 
     listed = table(("STATE", "KID", "PUBLISHED", "SIGNING SINCE", "DUE NEXT"), rows)
     fits = max(map(len, listed.splitlines())) <= width
     return listed if fits else table(("STATE", "KID", "SINCE", "DUE NEXT"), narrow)
-
-
-def _width() -> int:
-    """Return how many characters the terminal is wide, `COLUMNS` if that is set, or 120 for what goes into a file or a pipe."""
-    return min(max(shutil.get_terminal_size((120, 24)).columns, _NARROWEST), _WIDEST)
 
 
 def _glyphs() -> Glyphs:

@@ -153,6 +153,16 @@ class Burning:
                 return await self._clean_up(sight, actor, tell)
         raise BurnRefused("the ring kept changing; look at it and try again")
 
+    async def check_planned(self, kid: str) -> None:
+        """Refuse a planned burn that could not be carried out now, before anybody is asked to confirm it.
+
+        Raises:
+            BurnRefused, StoreUnavailable: like `burn`.
+        """
+        sight = await self._look(kid)
+        if sight.is_active:
+            self._seasoned_standby(sight.ring)
+
     async def _burn(self, sight: _Sight, reason: str, actor: str) -> bool:
         key, ring = sight.key, sight.ring
         intents = [Intent(EventName.KEY_BURN_INTENDED, ring.ring, key.kid, ring.epoch, actor, reason)]
@@ -193,12 +203,7 @@ class Burning:
             await self._sleep(min(left_ms / 1000 + 0.001, _LOOK_EVERY_SECONDS))
 
     async def _promote_standby(self, sight: _Sight, actor: str, tell: Callable[[Progress], None]) -> None:
-        ring, standby = sight.ring, sight.ring.pending
-        if standby is None:
-            raise BurnRefused("there is no standby yet; the server makes one within seconds")
-        if not is_seasoned(standby, ring.now_ms, self._policy):
-            left = (standby.published_at + self._policy.publish_ahead_ms - ring.now_ms) // 1000 + 1
-            raise BurnRefused(f"the standby was published too recently for a planned burn; wait {left} s, or burn at once")
+        ring, standby = sight.ring, self._seasoned_standby(sight.ring)
         await self._open(standby)
         promoted = await carry_out(
             self._store,
@@ -214,6 +219,15 @@ class Burning:
         if not promoted:
             raise BurnRefused("somebody else changed the ring at the same moment; look at it and try again")
         tell(Progress(Stage.PROMOTED, standby.kid))
+
+    def _seasoned_standby(self, ring: RingView) -> SigningKey:
+        standby = ring.pending
+        if standby is None:
+            raise BurnRefused("there is no standby yet; the server makes one within seconds")
+        if not is_seasoned(standby, ring.now_ms, self._policy):
+            left = (standby.published_at + self._policy.publish_ahead_ms - ring.now_ms) // 1000 + 1
+            raise BurnRefused(f"the standby was published too recently for a planned burn; wait {left} s, or burn at once")
+        return standby
 
     async def _make_standby(self, ring: RingView, actor: str, tell: Callable[[Progress], None]) -> None:
         # Who cannot open the active key has the wrong key encryption keys: what he made would open nowhere else.

@@ -9,7 +9,8 @@ import pytest
 
 from auth_server.audit.events import EventName
 from auth_server.cli.command import ExitCode
-from auth_server.cli.key_burn import Bounds, Screen
+from auth_server.cli.key_burn import Screen
+from auth_server.cli.key_consequence import Bounds
 from auth_server.keys.burning import Progress, Stage
 from auth_server.keys.intents import Intent
 from auth_server.services import Services
@@ -50,7 +51,7 @@ def test_the_consequence_is_told_before_anybody_may_confirm_it(operator: Operato
 
     assert told.code == ExitCode.REFUSED
     for words in ("in 45 s", "in 15 s", "in 600 s", "in 24 hours", "programs refresh and go on"):
-        assert words in told.err
+        assert words in " ".join(told.err.split())
     assert _keys(operator) == before
 
 
@@ -82,6 +83,16 @@ def test_a_planned_burn_is_refused_while_apis_may_not_know_the_standby(operator:
 
     assert (told.code, told.error["error"]) == (ExitCode.REFUSED, "burn_refused")
     assert _keys(operator) == before
+
+
+def test_nobody_is_asked_to_confirm_what_is_refused_anyway(operator: Operator) -> None:
+    kid = _keys(operator)["active"]
+
+    told = operator("key", "burn", "--planned", "--", kid, terminal=True, stdin=kid[:8] + "\n")
+
+    assert told.code == ExitCode.REFUSED
+    assert "too recently for a planned burn" in told.err
+    assert "cannot be undone" not in told.err
 
 
 def test_burning_it_again_changes_nothing(operator: Operator) -> None:
