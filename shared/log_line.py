@@ -37,9 +37,9 @@ _REMEMBERED_CHARACTERS: Final = 64
 _NEUTRALISED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
-def neutralise(text: str) -> str:
-    """Return `text` safe to print on a terminal: escapes for what could move the cursor or turn the line, and at most 256 characters."""
-    cut = text if len(text) <= MAX_VALUE_CHARACTERS else text[:MAX_VALUE_CHARACTERS] + "…"
+def neutralise(text: str, most: int = MAX_VALUE_CHARACTERS) -> str:
+    """Return `text` safe to print on a terminal: escapes for what could move the cursor or turn the line, and at most `most` characters."""
+    cut = text if len(text) <= most else text[:most] + "…"
     if cut.isascii() and cut.isprintable():
         return cut
     return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in _NEUTRALISED else c for c in cut)

@@ -273,5 +273,11 @@ def _with_token(report: Report, token: Report) -> Report:
     summary = f"{report.summary}; the token: {token.summary}"
     named = tuple(replace(check, name=f"token_{check.name}") for check in token.checks)
     return Report(
-        verdict, summary, (*report.checks, *named), unique([*report.mistakes, *token.mistakes]), token.reason, token.status
+        verdict,
+        summary,
+        (*report.checks, *named),
+        unique([*report.mistakes, *token.mistakes]),
+        token.reason,
+        token.status,
+        token.note,
     )

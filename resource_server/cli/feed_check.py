@@ -43,5 +43,7 @@ def check_feed(settings: Settings, metadata: Metadata, key_set: KeySet, ask: Cal
         body = ask(url, max_bytes=MAX_PAGE_BYTES).body or b""
         page = verify_page(body, key_set, Revoked(), issuer=settings.issuer, leeway=settings.leeway, now=time.time())
     except (FetchFailed, BadPage) as error:
-        return Check("feed", State.FAILED, f"{address.url}: {error}", _WANTED, "RESOURCE_SERVER_METADATA_URL", None, _TODO)
+        # A page that came from there, and is no good, is not mended by another address.
+        setting = "RESOURCE_SERVER_METADATA_URL" if isinstance(error, FetchFailed) else None
+        return Check("feed", State.FAILED, f"{address.url}: {error}", _WANTED, setting, None, _TODO)
     return Check("feed", State.PASSED, got=f"living entries: {len(page.entries)}, up to number {page.last}")

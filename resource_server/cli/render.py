@@ -6,9 +6,8 @@ import textwrap
 from dataclasses import dataclass
 from typing import Final, TextIO
 
-from resource_server.diagnosis.report import Check, Mistake, Report, State, Verdict
+from resource_server.diagnosis.report import Check, Mistake, Report, State, Verdict, printable
 from resource_server.settings import is_colour_unwanted
-from shared.log_line import neutralise
 
 _WIDTH: Final = 100
 _INDENT: Final = " " * 16
@@ -46,11 +45,13 @@ class Look:
 
 
 def render(title: str, report: Report, look: Look) -> str:
-    """Return the report as text; what came from outside is neutralised."""
-    lines = [f"{title}: {look.paint(neutralise(report.summary), _VERDICTS[report.verdict])}", ""]
+    """Return the report as text; what came from outside is made safe to print."""
+    lines = [f"{title}: {look.paint(printable(report.summary), _VERDICTS[report.verdict])}", ""]
     width = max((len(check.name) for check in report.checks), default=0) + 2
     for check in report.checks:
         lines += _check(check, look, width)
+    if report.note is not None:
+        lines += ["", *_wrapped(report.note, "  ")]
     for mistake in report.mistakes:
         lines += ["", *_mistake(mistake, look)]
     text = "\n".join(lines)
@@ -61,8 +62,10 @@ def _check(check: Check, look: Look, width: int) -> list[str]:
     name = check.name.replace("_", " ")
     head = f"  {look.mark(check.state)} {name:{width}}"
     if check.state is State.PASSED:
-        told = "; ".join(neutralise(part) for part in (check.got, check.detail) if part)
-        return [f"{head}{told}".rstrip()]
+        told = "; ".join(part for part in (check.got, check.detail) if part)
+        # As wide as the head is without its colours.
+        first, *rest = _wrapped(told, " " * (width + 4 if look.symbols else width + 9)) or [""]
+        return [f"{head}{first.lstrip()}".rstrip(), *rest]
     if check.state is State.NOT_REACHED:
         return [f"{head}not reached"]
     rows = [("got", check.got), ("expected", check.expected), ("setting", check.setting), ("why", check.detail)]
@@ -72,16 +75,25 @@ def _check(check: Check, look: Look, width: int) -> list[str]:
 def _row(label: str, value: str | None) -> list[str]:
     if value is None:
         return []
-    first, *rest = textwrap.wrap(neutralise(value), _WIDTH - len(_INDENT), break_long_words=False, break_on_hyphens=False) or [""]
-    return [f"      {label:10}{first}", *(f"{_INDENT}{line}" for line in rest)]
+    first, *rest = _wrapped(value, _INDENT) or [""]
+    return [f"      {label:10}{first.lstrip()}", *rest]
+
+
+def _wrapped(text: str, indent: str, *, first: str | None = None) -> list[str]:
+    return textwrap.wrap(
+        printable(text),
+        _WIDTH,
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _mistake(mistake: Mistake, look: Look) -> list[str]:
     arrow = "→" if look.symbols else "->"
-    lines = textwrap.wrap(neutralise(mistake.meaning), _WIDTH - 4, break_long_words=False, break_on_hyphens=False)
-    todo = textwrap.wrap(neutralise(mistake.todo), _WIDTH - 6, break_long_words=False, break_on_hyphens=False)
     return [
         f"  {look.paint(mistake.name, '1')}",
-        *(f"    {line}" for line in lines),
-        *(f"    {arrow if i == 0 else ' ' * len(arrow)} {line}" for i, line in enumerate(todo)),
+        *_wrapped(mistake.meaning, "    "),
+        *_wrapped(mistake.todo, f"    {' ' * len(arrow)} ", first=f"    {arrow} "),
     ]

@@ -29,7 +29,7 @@ def differences(what: str, got: str, expected: str) -> list[Mistake]:
         return []
     found = [_slash(what, got, expected)] if one.path != other.path else []
     if one.hostname != other.hostname:
-        return [*found, _host(what, one, other)] if _is_trap(one, other) else []
+        return [*found, *_host(what, one, other)]
     if one.scheme != other.scheme:
         return [*found, _scheme(what, one.scheme, other.scheme)]
     return [*found, _port(what, one, other)]
@@ -49,13 +49,9 @@ def _split(url: str) -> SplitResult | None:
     return parts if parts.scheme in _DEFAULT_PORTS and parts.hostname else None
 
 
-def _is_trap(one: SplitResult, other: SplitResult) -> bool:
-    # A name without a dot is a container's, or a short name on a private network.
-    return any(_is_local(parts) for parts in (one, other))
-
-
 def _is_local(parts: SplitResult) -> bool:
     host = parts.hostname or ""
+    # A name without a dot is a container's, or a short name on a private network.
     return is_loopback(host) or ("." not in host and ":" not in host) or host.endswith((".internal", ".local"))
 
 
@@ -68,19 +64,32 @@ def _slash(what: str, got: str, expected: str) -> Mistake:
     )
 
 
-def _host(what: str, one: SplitResult, other: SplitResult) -> Mistake:
-    if what == "issuer":
-        todo = (
-            "Keep one public address as the issuer on both sides, and set RESOURCE_SERVER_METADATA_URL to the name under which this API "
-            "reaches it."
-        )
-    else:
-        todo = "An audience is a name, not a place: give the API one identifier, and let the client ask for exactly that."
-    return Mistake(
-        "localhost_for_container_name",
-        f"The {what} is named by {one.hostname} on one side and by {other.hostname} on the other: the same server under two network names.",
-        todo,
+def _host(what: str, one: SplitResult, other: SplitResult) -> list[Mistake]:
+    """Return why two host names differ, where there is a usual reason: two public ones are simply two servers."""
+    local = [parts for parts in (one, other) if _is_local(parts)]
+    names = f"The {what} is named by {one.hostname} on one side and by {other.hostname} on the other:"
+    if len(local) == 2:
+        return [Mistake("localhost_for_container_name", f"{names} the same server under two network names.", _HOST_TODO[what])]
+    if not local:
+        return []
+    meaning = (
+        f"{names} {local[0].hostname} is known on this machine or network alone. A default that was left as it was, another environment, "
+        "or the same server under two names."
     )
+    return [Mistake("local_for_public_name", meaning, _LOCAL_TODO[what])]
+
+
+_HOST_TODO: Final = {
+    "issuer": "Keep one public address as the issuer on both sides, and set RESOURCE_SERVER_METADATA_URL to the name under which this API "
+    "reaches it.",
+    "audience": "An audience is a name, not a place: give the API one identifier, and let the client ask for exactly that.",
+}
+_LOCAL_TODO: Final = {
+    "issuer": "If both are one server, keep its public address as the issuer on both sides, and set RESOURCE_SERVER_METADATA_URL to the "
+    "name under which this API reaches it. Else get a token from this API's issuer.",
+    "audience": "Set RESOURCE_SERVER_AUDIENCE to the identifier under which this API is registered at the issuer, and let the client ask "
+    "for exactly that.",
+}
 
 
 def _scheme(what: str, got: str, expected: str) -> Mistake:
@@ -95,6 +104,7 @@ def _port(what: str, one: SplitResult, other: SplitResult) -> Mistake:
     ports = [parts.port or _DEFAULT_PORTS[parts.scheme] for parts in (one, other)]
     return Mistake(
         "port_differs",
-        f"The {what} differs in its port: {ports[0]} and {ports[1]} (a published container port, or `:443` spelt out).",
+        f"The {what} differs in its port: {ports[0]} and {ports[1]} (a published container port, two servers on one machine, or `:443` "
+        "spelt out).",
         "Spell the address alike on both sides, port included.",
     )

@@ -7,12 +7,12 @@ more with that rule met, so that somebody who mends one thing is not sent back f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from resource_server.diagnosis.mistakes import recognise
-from resource_server.diagnosis.paste import Paste, tidy
+from resource_server.diagnosis.mistakes import MALFORMED, recognise
+from resource_server.diagnosis.paste import ENCRYPTED_TOKEN, Paste, tidy
 from resource_server.diagnosis.report import Check, Report, State, Verdict, unique
 from resource_server.diagnosis.sight import Sight, claim_faults, look, with_type
 from resource_server.verifier.errors import TokenRefused, Undecided, WrongType
@@ -24,7 +24,8 @@ from shared import jose
 Words = Callable[[Sight], str | None]
 Wanted = Callable[[Policy], str | None]
 
-_UNVOUCHED: Final = "as the token says; its signature was not found good, so nobody vouches for it"
+_UNVOUCHED: Final = "as the token says"
+_NOTE: Final = f"Its signature was not found good: nobody vouches for what stands here {_UNVOUCHED}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,8 @@ ROWS: Final = (
     ),
 )
 _FIRST_OF_CLAIMS: Final = next(i for i, row in enumerate(ROWS) if row.name == "claims")
+# What the claims alone can answer ends here: what was revoked, and what the route asks, was not looked at.
+_REVOCATION: Final = next(i for i, row in enumerate(ROWS) if row.name == "revocation")
 _PERMISSION: Final = len(ROWS) - 1
 
 
@@ -180,9 +183,14 @@ def explain(text: str, verify: Callable[[str], object], policy: Policy, now: int
         verify(paste.token)
     except TokenRefused as refused:
         refusal = refused
+    if refusal is None:
+        # What opened was for us.
+        paste = replace(paste, mistakes=tuple(mistake for mistake in paste.mistakes if mistake is not ENCRYPTED_TOKEN))
     faults = _faults(refusal, paste.token, sight, policy, now)
     mistakes = [*paste.mistakes, *recognise(list(faults), sight, policy)]
-    checks = (_paste_check(paste), *_checks(refusal, faults, sight, policy))
+    if paste.mistakes:
+        mistakes = [mistake for mistake in mistakes if mistake is not MALFORMED]  # the paste says how it came to that
+    checks = (_paste_check(paste), *_checks(refusal, faults, sight, policy, paste))
     return Report(
         verdict=_verdict(refusal),
         summary=_summary(refusal, paste),
@@ -190,6 +198,7 @@ def explain(text: str, verify: Callable[[str], object], policy: Policy, now: int
         mistakes=unique(mistakes),
         reason=refusal.reason if refusal else None,
         status=refusal.status if refusal else None,
+        note=_NOTE if any(check.detail == _UNVOUCHED for check in checks) else None,
     )
 
 
@@ -234,9 +243,14 @@ def _paste_check(paste: Paste) -> Check:
     return Check("paste", State.WARNING, expected="the bare token, one word", detail=told.meaning, todo=told.todo)
 
 
-def _checks(refusal: TokenRefused | None, faults: Mapping[str, TokenRefused], sight: Sight, policy: Policy) -> list[Check]:
+def _checks(
+    refusal: TokenRefused | None, faults: Mapping[str, TokenRefused], sight: Sight, policy: Policy, paste: Paste
+) -> list[Check]:
     stopped_at = len(ROWS) if refusal is None else _position(refusal.reason)
     checks = [_check(i, row, stopped_at, faults, sight, policy) for i, row in enumerate(ROWS)]
+    if paste.mistakes:
+        # What was pasted is why it has no good form.
+        checks = [replace(c, todo=paste.mistakes[-1].todo) if c.name == ROWS[0].name and c.todo else c for c in checks]
     if refusal is not None and stopped_at is None:
         # A reason that has no row of its own yet is told all the same.
         checks.append(Check(refusal.reason, State.FAILED, detail=refusal.hint or refusal.description))
@@ -259,7 +273,7 @@ def _check(
         )
     if stopped_at is None or position < stopped_at:
         return Check(row.name, State.PASSED, row.got(sight))
-    known = _FIRST_OF_CLAIMS <= position < _PERMISSION and sight.claims and not _hides(faults)
+    known = _FIRST_OF_CLAIMS <= position < _REVOCATION and sight.claims and not _hides(faults)
     if known and stopped_at >= _FIRST_OF_CLAIMS:
         return Check(row.name, State.PASSED, row.got(sight))
     if known:

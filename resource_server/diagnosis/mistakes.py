@@ -24,7 +24,8 @@ Recogniser = Callable[[Sight, Policy], list[Mistake]]
 def recognise(reasons: Collection[str], sight: Sight, policy: Policy) -> list[Mistake]:
     """Return the mistakes that these refusals of this token are likely to be, the likeliest first."""
     found: list[Mistake] = []
-    for reason in reasons:
+    # An issuer by the wrong name is why its keys are not here, so it comes before that.
+    for reason in sorted(reasons, key=lambda reason: reason != "wrong_issuer") if "keys_unavailable" in reasons else reasons:
         found += _RECOGNISERS.get(reason, _nothing)(sight, policy)
     return found
 
@@ -64,11 +65,10 @@ def _wrong_issuer(sight: Sight, policy: Policy) -> list[Mistake]:
 
 def _wrong_audience(sight: Sight, policy: Policy) -> list[Mistake]:
     own = min(policy.audiences)
-    found = nearest("audience", sight.audiences, own)
+    of_the_issuer = bool(sight.audiences) and set(sight.audiences) <= {policy.issuer, f"{policy.issuer}/userinfo"}
+    found = [AUDIENCE_IS_THE_ISSUER] if of_the_issuer else nearest("audience", sight.audiences, own)
     if sight.text("azp") in sight.audiences or sight.text("client_id") in sight.audiences:
         found.append(AUDIENCE_IS_THE_CLIENT)
-    if sight.audiences and set(sight.audiences) <= {policy.issuer, f"{policy.issuer}/userinfo"}:
-        found.append(AUDIENCE_IS_THE_ISSUER)
     general = Mistake(
         "wrong_audience",
         f"The token was made for {', '.join(sight.audiences) or 'nobody'}, and this API is {own}.",
@@ -201,6 +201,58 @@ NO_KEYS: Final = Mistake(
     "`resource-server doctor` says what the issuer answers.",
 )
 
+MALFORMED: Final = Mistake(
+    "malformed_token",
+    "The text is no signed JWT in its one canonical spelling: a character was lost, changed or added.",
+    "Copy it again, whole. If the client sends it so, look at what it does with the token between the token endpoint and here.",
+)
+TOO_LARGE: Final = Mistake(
+    "token_too_large",
+    "The token is too long for a header; proxies would refuse it as well.",
+    "Let the issuer put less into tokens for this API: only the groups, roles and claims that it asks for.",
+)
+FORBIDDEN_HEADER: Final = Mistake(
+    "forbidden_header",
+    "The token's header brings a key, says where to fetch one, or changes what the bytes mean. None of that is ever followed.",
+    "Look at who sent it. If the issuer puts such a member in, let it leave it out.",
+)
+UNDECRYPTABLE: Final = Mistake(
+    "undecryptable",
+    "The token is encrypted to a key that this API does not have.",
+    "Keep RESOURCE_SERVER_STATE_DIR over restarts and let all processes of this API share it; if the key is another API's, the client "
+    "asked for a token for that one.",
+)
+BAD_CLAIM: Final = Mistake(
+    "bad_claim",
+    "A claim has another form than the standard gives it (RFC 9068, RFC 7519).",
+    "Mend what puts it in at the issuer: a mapper, a hook or a claim of your own.",
+)
+SCOPE: Final = Mistake(
+    "insufficient_scope",
+    "The token is good, and lacks a scope that the route asks for.",
+    "Let the client ask for it. If it did, the issuer cut it: the client may not have it, or the person lacks the permission behind it.",
+)
+ROLE: Final = Mistake(
+    "missing_role",
+    "The token is good, and its owner lacks a role that the route asks for.",
+    "Grant it at the issuer (`auth-server role grant`), then get a new token.",
+)
+PERMISSION: Final = Mistake(
+    "missing_permission",
+    "The token is good, and its owner lacks a permission (`entitlements`) that the route asks for.",
+    "Give it to one of the owner's roles at the issuer, then get a new token.",
+)
+PERSON: Final = Mistake(
+    "person_required",
+    "The token is good, and stands for a client; the route is for people.",
+    "Sign a person in (authorization code, device) in place of client credentials.",
+)
+SIGN_IN: Final = Mistake(
+    "insufficient_user_authentication",
+    "The token is good, and its owner signed in too long ago or too weakly for the route.",
+    "Send the person to sign in again, with the `acr_values` and `max_age` of the challenge (RFC 9470).",
+)
+
 _RECOGNISERS: Final[dict[str, Recogniser]] = {
     "wrong_type": _wrong_type,
     "missing_claim": _missing_claim,
@@ -218,4 +270,14 @@ _RECOGNISERS: Final[dict[str, Recogniser]] = {
     "lifetime_too_long": _always(LONG_LIVED),
     "bound_token": _always(BOUND),
     "keys_unavailable": _always(NO_KEYS),
+    "malformed_token": _always(MALFORMED),
+    "token_too_large": _always(TOO_LARGE),
+    "forbidden_header": _always(FORBIDDEN_HEADER),
+    "undecryptable": _always(UNDECRYPTABLE),
+    "bad_claim": _always(BAD_CLAIM),
+    "insufficient_scope": _always(SCOPE),
+    "missing_role": _always(ROLE),
+    "missing_permission": _always(PERMISSION),
+    "person_required": _always(PERSON),
+    "insufficient_user_authentication": _always(SIGN_IN),
 }

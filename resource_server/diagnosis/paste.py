@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from resource_server.diagnosis.report import Mistake
+from resource_server.diagnosis.sight import look
 
 # What this product's refresh tokens start with.
 _REFRESH_TOKEN: Final = "rt1_"
@@ -24,8 +25,8 @@ _ELLIPSES: Final = ("…", "...", "..")
 _MOST_LAYERS: Final = 6
 _PARTS_OF_A_TOKEN: Final = 3
 _PARTS_OF_AN_ENCRYPTED_TOKEN: Final = 5
-# An RS256 signature by a key of 2048 bits, in base64url; the shortest there is, of ES256 and Ed25519, has 86.
-_SHORTEST_SIGNATURE: Final = 86
+# How many characters of base64url the shortest signature has, by the first two letters of `alg`: RSA of 2048 bits; ES256, Ed25519.
+_SHORTEST_SIGNATURES: Final = {"RS": 342, "PS": 342, "ES": 86, "Ed": 86}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,14 @@ def _kind(token: str) -> Mistake | None:
         return TRUNCATED if token.startswith("eyJ") else OPAQUE_TOKEN
     if len(parts) == _PARTS_OF_AN_ENCRYPTED_TOKEN:
         return ENCRYPTED_TOKEN
-    if len(parts) == _PARTS_OF_A_TOKEN - 1 or (len(parts) == _PARTS_OF_A_TOKEN and len(parts[2]) < _SHORTEST_SIGNATURE):
+    if len(parts) == _PARTS_OF_A_TOKEN - 1 or (len(parts) == _PARTS_OF_A_TOKEN and _is_cut(token, parts[2])):
         return TRUNCATED
     return None
+
+
+def _is_cut(token: str, signature: str) -> bool:
+    algorithm = look(token).header.get("alg")
+    return isinstance(algorithm, str) and len(signature) < _SHORTEST_SIGNATURES.get(algorithm[:2], 0)
 
 
 NOTHING: Final = Mistake(
@@ -156,5 +162,5 @@ OPAQUE_TOKEN: Final = Mistake(
 ENCRYPTED_TOKEN: Final = Mistake(
     "encrypted_token",
     "This is an encrypted token (JWE): only the API that holds its key can look into it.",
-    "Use it with that API; if this API is the one, see docs/tokens.md.",
+    "Use it with that API. If this is the one, set RESOURCE_SERVER_ENCRYPTED_TOKENS=true (docs/encrypted-tokens.md).",
 )

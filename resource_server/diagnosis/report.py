@@ -1,14 +1,23 @@
 """A report: a list of checks with what was got and expected, the mistakes that were recognised, and a verdict.
 
-Nothing in it is a token, a signature or a part of one: values come from the claims that a refusal is about, and are neutralised.
+Nothing in it is a token, a signature or a part of one: values come from the claims that a refusal is about, and are made safe to print.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from shared.log_line import neutralise
+
+# A report has more room than a log line: a sentence must come to its end, and a token is not to fill the terminal.
+_MOST_CHARACTERS: Final = 1024
+
+
+def printable(text: str) -> str:
+    """Return `text` safe to print on a terminal, and not too long for it."""
+    return neutralise(text, _MOST_CHARACTERS)
 
 
 class State(StrEnum):
@@ -56,7 +65,7 @@ class Check:
             "detail": self.detail,
             "todo": self.todo,
         }
-        told = {name: neutralise(value) for name, value in members.items() if value is not None}
+        told = {name: printable(value) for name, value in members.items() if value is not None}
         return {"name": self.name, "state": self.state.value, **told}
 
 
@@ -70,12 +79,15 @@ class Mistake:
 
     def as_json(self) -> dict[str, object]:
         """Return it for a machine."""
-        return {"name": self.name, "meaning": neutralise(self.meaning), "todo": neutralise(self.todo)}
+        return {"name": self.name, "meaning": printable(self.meaning), "todo": printable(self.todo)}
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that one command found out. `reason` and `status` are those of the refusal, where there is one."""
+    """Everything that one command found out.
+
+    `reason` and `status` are those of the refusal, where there is one; `note` says how some of the checks are to be read.
+    """
 
     verdict: Verdict
     summary: str
@@ -83,14 +95,16 @@ class Report:
     mistakes: tuple[Mistake, ...] = ()
     reason: str | None = None
     status: int | None = None
+    note: str | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return it for a machine."""
         return {
             "verdict": self.verdict.value,
-            "summary": neutralise(self.summary),
+            "summary": printable(self.summary),
             "reason": self.reason,
             "status": self.status,
+            "note": self.note,
             "checks": [check.as_json() for check in self.checks],
             "mistakes": [mistake.as_json() for mistake in self.mistakes],
         }

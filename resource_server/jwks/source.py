@@ -217,7 +217,8 @@ class KeySource:
 
     def _with_cause(self, refusal: KeysUnavailable) -> KeysUnavailable:
         cause = self.last_failure or "the issuer has not answered yet"
-        refusal.hint = f"{refusal.hint}: {cause} (settings: issuer, metadata_url)"
+        # The cause last: it may be long, and a log cuts it.
+        refusal.hint = f"{refusal.hint} (settings: issuer, metadata_url): {cause}"
         return refusal
 
     # The thread.

@@ -81,7 +81,9 @@ def parse_header(
         raise AlgorithmNotAllowed("`alg` is missing or no string")
     kind = members.get("typ")
     if (type(kind) is not str and "typ" in members) or (kind or "").lower() not in types:
-        raise WrongType(f"got typ {kind!r}, expected {jose.ACCESS_TOKEN_TYPE!r}; an ID token is no access token")
+        raise WrongType(
+            f"got typ {kind!r}, expected {jose.ACCESS_TOKEN_TYPE!r}; no other JWT, such as an ID token, is an access token"
+        )
     if type(members.get("cty", "")) is not str:
         # A member that RFC 7515 section 4.1 gives a type; another reader refuses it, so the two would not agree.
         raise MalformedToken("`cty` is no string")

@@ -81,7 +81,8 @@ def _check_origin(claims: FrozenObject, issuer: str, leeway: int, now: float) ->
     issued_at = _number(claims, "iat")
     # An old page would hide what was revoked since. It is old when the feed would count as silent.
     if not now - leeway - SILENT_AFTER <= issued_at <= now + leeway:
-        raise BadPage(f"signed {now - issued_at:.0f} s ago by this machine's clock")
+        distance = f"{now - issued_at:.0f} s ago" if now >= issued_at else f"{issued_at - now:.0f} s in the future"
+        raise BadPage(f"signed {distance} by this machine's clock")
 
 
 def _read_entries(claims: FrozenObject) -> list[RevocationEntry]:

@@ -18,7 +18,7 @@ import pytest
 
 from resource_server.cli import OK, UNDECIDED, UNHEALTHY, WRONG_SETTINGS, main
 from resource_server.cli.render import Look, render
-from resource_server.diagnosis.report import Check, Report, State, Verdict
+from resource_server.diagnosis.report import Check, Mistake, Report, State, Verdict
 from resource_server.testing import start_issuer
 from shared.key_policy import KeyPolicy
 from tests.resource_server.support import AUDIENCE, IssuerServer, Reply, a_token, claims, jwks
@@ -260,3 +260,16 @@ def test_a_terminal_without_symbols_gets_words_and_no_control_characters() -> No
     assert "\x1b" not in text
     assert "FAILED" in text
     assert "ok" in text
+
+
+@pytest.mark.parametrize("symbols", [True, False])
+def test_no_line_is_wider_than_a_terminal_and_no_sentence_is_cut(symbols: bool) -> None:
+    words = [f"word{number}" for number in range(60)]
+    told = " ".join(words)
+    checks = (Check("keys", State.PASSED, got=told), Check("a_long_name", State.FAILED, detail=told, todo=told))
+    report = Report(Verdict.REFUSED, "refused", checks, (Mistake("m", told, told),), note=told)
+
+    text = render("t", report, Look(colour=False, symbols=symbols))
+
+    assert max(len(line) for line in text.splitlines()) <= 100
+    assert [word for word in text.split() if word.startswith("word")] == words * 6

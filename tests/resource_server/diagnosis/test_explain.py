@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 
 from resource_server.diagnosis.explain import ROWS, explain
 from resource_server.diagnosis.report import Report, State, Verdict
-from resource_server.verifier.errors import InsufficientScope, KeysUnavailable
+from resource_server.verifier.errors import (
+    InsufficientScope,
+    InsufficientUserAuthentication,
+    KeysUnavailable,
+    MissingPermission,
+    MissingRole,
+    PersonRequired,
+    RevocationsUnknown,
+    RevokedToken,
+    TokenRefused,
+    Undecryptable,
+)
 from resource_server.verifier.profile import PROFILES
 from resource_server.verifier.verify import verify
 from tests.resource_server.support import (
@@ -85,7 +96,18 @@ def test_what_nobody_vouches_for_is_said_to_be_so() -> None:
     issuer = next(check for check in report.checks if check.name == "issuer")
     assert states(report)["key"] is State.FAILED
     assert states(report)["signature"] is State.NOT_REACHED
-    assert "nobody vouches" in str(issuer.detail)
+    assert issuer.detail == "as the token says"
+    assert "nobody vouches" in str(report.note)
+    assert report_on(a_token()).note is None
+
+
+@pytest.mark.parametrize("members", [{"aud": "https://billing.example.com"}, {"exp": NOW - 100, "iat": NOW - 700}, {"cnf": {}}])
+def test_what_was_not_asked_has_not_passed(members: dict[str, object]) -> None:
+    """The feed is asked last, and only about a token that is good: a mark of its own would be a lie."""
+    report = report_on(a_token(claims(**members)))
+
+    assert states(report)["revocation"] is State.NOT_REACHED
+    assert states(report)["permission"] is State.NOT_REACHED
 
 
 def an_id_token(**members: object) -> bytes:
@@ -95,7 +117,7 @@ def an_id_token(**members: object) -> bytes:
 
 MISTAKES: dict[str, bytes] = {
     "wrong_audience": a_token(claims(aud="https://billing.example.com")),
-    "localhost_for_container_name": a_token(claims(iss="http://localhost:8000")),
+    "local_for_public_name": a_token(claims(iss="http://localhost:8000")),
     "trailing_slash": a_token(claims(iss=f"{ISSUER}/")),
     "http_for_https": a_token(claims(iss=ISSUER.replace("https", "http"))),
     "clock_differs": a_token(claims(iat=NOW + 300, exp=NOW + 900)),
@@ -115,6 +137,10 @@ MISTAKES: dict[str, bytes] = {
     "changed_token": a_token(sign=rs256(rsa_key("other"))),
     "long_lived_token": a_token(claims(exp=NOW + 9000)),
     "bound_token": a_token(claims(cnf={"jkt": "x"})),
+    "malformed_token": a_token() + b"=",
+    "token_too_large": a_token(claims(x="x" * 9000)),
+    "forbidden_header": a_token(header=a_header(jku="https://evil.example/keys")),
+    "bad_claim": a_token(claims(roles="admin")),
 }
 
 
@@ -126,8 +152,71 @@ def test_a_common_mistake_has_its_name(name: str) -> None:
     assert name in names_of(report)
 
 
+def test_localhost_for_a_container_name_is_known() -> None:
+    report = report_on(a_token(claims(iss="http://localhost:8000")), issuer="http://auth_server:8000")
+
+    assert names_of(report) == ["localhost_for_container_name"]
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_every_check_that_failed_says_what_to_do(name: str) -> None:
+    failed = [check for check in report_on(MISTAKES[name]).checks if check.state is State.FAILED]
+
+    assert failed
+    assert [check.name for check in failed if not check.todo] == []
+
+
+BEYOND = [
+    InsufficientScope(["notes:write"], "has 'notes:read'"),
+    MissingRole(),
+    MissingPermission(),
+    PersonRequired(),
+    InsufficientUserAuthentication(),
+    RevokedToken(),
+    RevocationsUnknown(),
+    Undecryptable(),
+]
+
+
+@pytest.mark.parametrize("refusal", BEYOND, ids=lambda refusal: refusal.reason)
+def test_what_a_guard_refuses_beyond_the_claims_says_what_to_do(refusal: TokenRefused) -> None:
+    def refuse(_token: str) -> None:
+        raise refusal
+
+    report = explain(a_token().decode(), refuse, POLICY, NOW)
+
+    (check,) = (check for check in report.checks if check.state is State.FAILED)
+    assert check.todo
+    assert check.todo in [mistake.todo for mistake in report.mistakes]
+
+
+def test_what_was_pasted_says_what_to_do_about_its_form() -> None:
+    report = report_on("a.b.c.d.e")
+
+    form = next(check for check in report.checks if check.name == "form")
+    assert names_of(report) == ["encrypted_token"]
+    assert "RESOURCE_SERVER_ENCRYPTED_TOKENS" in str(form.todo)
+
+
+def test_an_encrypted_token_that_opens_is_no_mistake() -> None:
+    report = explain("a.b.c.d.e", lambda _token: None, POLICY, NOW)
+
+    assert (report.summary, names_of(report)) == ("accepted", [])
+
+
+def test_a_wrong_name_of_the_issuer_comes_before_its_keys_that_are_not_here() -> None:
+    def no_keys(_token: str) -> None:
+        raise KeysUnavailable("no usable key set")
+
+    report = explain(MISTAKES["trailing_slash"].decode(), no_keys, POLICY, NOW)
+
+    assert names_of(report) == ["trailing_slash", "issuer_unreachable"]
+
+
 def test_a_name_is_given_only_where_it_fits() -> None:
     assert names_of(report_on(MISTAKES["trailing_slash"])) == ["trailing_slash"]
+    assert names_of(report_on(MISTAKES["audience_is_the_issuer"])) == ["audience_is_the_issuer", "wrong_audience"]
+    assert names_of(report_on(MISTAKES["forged_algorithm"])) == ["forged_algorithm"]
     assert "id_token_as_access_token" not in names_of(report_on(MISTAKES["unmarked_access_token"]))
     assert "key_of_another_environment" not in names_of(report_on(MISTAKES["key_of_another_issuer"]))
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resource_server.diagnosis.paste import tidy
-from tests.resource_server.support import a_token
+from tests.resource_server.support import a_token, segment
 
 TOKEN = a_token().decode()
 
@@ -56,11 +56,19 @@ def test_what_is_around_a_token_is_named_and_taken_off(number: int) -> None:
         (TOKEN[:-60] + "...", "truncated"),
         (TOKEN.rpartition(".")[0], "truncated"),
         (TOKEN.rpartition(".")[0] + ".abcd", "truncated"),
+        (TOKEN[:-60], "truncated"),
         ("a.b.c.d.e", "encrypted_token"),
     ],
 )
 def test_what_is_no_access_token_is_named(text: str, name: str) -> None:
     assert name in [mistake.name for mistake in tidy(text).mistakes]
+
+
+@pytest.mark.parametrize("algorithm,signature", [("none", ""), ("HS256", "x" * 43), ("ES256", "x" * 86)])
+def test_a_short_signature_is_whole_where_the_algorithm_has_such(algorithm: str, signature: str) -> None:
+    token = f"{segment({'alg': algorithm, 'typ': 'at+jwt'}).decode()}.{TOKEN.split('.')[1]}.{signature}"
+
+    assert tidy(token).mistakes == ()
 
 
 @given(st.text() | st.text(alphabet="\"'{}Bearer .%2e\n"))

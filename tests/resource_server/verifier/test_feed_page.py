@@ -73,6 +73,12 @@ def test_a_page_that_is_not_what_it_should_be_is_refused(wrong: dict[str, object
         _page(_claims(**wrong))
 
 
+@pytest.mark.parametrize("off,words", [(-76, "signed 76 s ago"), (61, "signed 61 s in the future")])
+def test_a_page_of_another_time_says_how_far_the_clocks_are_apart(off: int, words: str) -> None:
+    with pytest.raises(BadPage, match=words):
+        _page(_claims(iat=NOW + off))
+
+
 @pytest.mark.parametrize(
     "header", [{"typ": "at+jwt"}, {"typ": "JWT"}, {"alg": "none"}, {"jku": "https://evil.example.com"}, {"crit": ["b64"]}]
 )
