@@ -52,24 +52,30 @@ class KeyPolicy:
     def issuer_faults(self, rotation_period: float) -> list[str]:
         """Return a sentence for each inequality that these timings break; empty means no valid token can be rejected.
 
+        Each names the setting as it is spelt behind the issuer's prefix, says what would be legal, and what would happen otherwise.
         `rotation_period` is T_rot, how long a key signs before its successor takes over.
         """
         a, eps, lee, n, v = self.access_token_lifetime, self.clock_error, self.leeway, self.publish_ahead, self.retire_after
         faults = []
         if lee < 2 * eps:
-            faults.append(f"clock_error must be at most half of the leeway of {lee:g} s, got {eps:g} s")
-        # Strictly more: a refresh and the first signature may fall on the same instant in either order.
-        if n <= self.view_lease + self.jwks_max_age:
-            least = self.view_lease + self.jwks_max_age
-            faults.append(f"key_publish_ahead must be more than key_view_lease + jwks_max_age = {least:g} s, got {n:g} s")
-        least = self.sign_lease + a + lee + 2 * eps
-        if v < least:
             faults.append(
-                "key_retire_after must be at least key_sign_lease + access_token_lifetime + leeway + 2 x clock_error"
-                f" = {least:g} s, got {v:g} s"
+                f"CLOCK_ERROR is {eps:g} s and must be at most {lee / 2:g} s, half of the leeway of {lee:g} s that APIs allow "
+                "(L >= 2 ε), or a token could seem to come from the future"
             )
-        if rotation_period < max(n, v):
+        # Strictly more: a refresh and the first signature may fall on the same instant in either order.
+        if n <= (least := self.view_lease + self.jwks_max_age):
             faults.append(
-                f"key_rotation_period must be at least key_publish_ahead and key_retire_after = {max(n, v):g} s, got {rotation_period:g} s"
+                f"KEY_PUBLISH_AHEAD is {n:g} s and must be more than KEY_VIEW_LEASE + JWKS_MAX_AGE = {least:g} s "
+                "(N > W_pub + M), or an API could meet a key that it has not fetched"
+            )
+        if v < (least := self.sign_lease + a + lee + 2 * eps):
+            faults.append(
+                f"KEY_RETIRE_AFTER is {v:g} s and must be at least KEY_SIGN_LEASE + ACCESS_TOKEN_LIFETIME + leeway + 2 x CLOCK_ERROR "
+                f"= {least:g} s (V >= W_sign + A + L + 2 ε), or a key could be withdrawn before its last token has expired"
+            )
+        if rotation_period < (least := max(n, v)):
+            faults.append(
+                f"KEY_ROTATION_PERIOD is {rotation_period:g} s and must be at least {least:g} s, the longer one of KEY_PUBLISH_AHEAD and "
+                "KEY_RETIRE_AFTER (T_rot >= max(N, V)), or keys would pile up"
             )
         return faults

@@ -9,10 +9,7 @@ from shared import jose
 
 def find_faults(settings: Settings) -> list[str]:
     """Return a sentence for each combination that does not start."""
-    faults = [
-        f"the timings of the keys do not fit: {fault}"
-        for fault in settings.key_policy.issuer_faults(settings.key_rotation_period)
-    ]
+    faults = [f"{PREFIX}{fault}" for fault in settings.key_policy.issuer_faults(settings.key_rotation_period)]
     if not settings.is_sqlite and not settings.key_encryption_keys:
         faults.append(
             f"{PREFIX}KEY_ENCRYPTION_KEYS must be given with PostgreSQL, so that replicas agree;"

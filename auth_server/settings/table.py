@@ -183,7 +183,9 @@ TABLE: Final = (
     Setting("KEY_SIGN_LEASE", _seconds(0.1, _DAY), 60, "W_sign: a replica with an older view of the keys does not sign"),
     Setting("KEY_VIEW_LEASE", _seconds(0.1, _DAY), 300, "W_pub: a replica with an older view of the keys does not publish them"),
     Setting("JWKS_MAX_AGE", _seconds(0.1, _DAY), 300, "P: how long others may keep the key set"),
-    Setting("CLOCK_ERROR", _seconds(0, 30), 30, "ε: the largest error of any machine's clock; resource servers allow twice that"),
+    Setting(
+        "CLOCK_ERROR", _seconds(0, _DAY), 30, "ε: the largest error of any machine's clock; resource servers allow twice that"
+    ),
     Setting(
         "REVOCATION_FEED_ACCESS",
         read.choice("public", "resources"),
