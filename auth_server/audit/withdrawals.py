@@ -1,25 +1,22 @@
 """The journal of withdrawals: a file beside the key encryption keys that outlives a restore of the database.
 
 What was taken away since a backup (a disabled person, an ended session, a revoked token) must not come back with it, and the database that
-knew of it is gone. So each such event is appended here when it was committed and before it is acknowledged: one line, a SHA-256 of the
-text, a space, the event's canonical text. A damaged line is passed over.
+knew of it is gone. So each such event is appended here when it was committed and before it is acknowledged: one line (`line_file.py`),
+which holds the event's canonical text. A damaged line is passed over.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import hashlib
 import json
 import logging
 import os
-import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from auth_server.audit.events import EventName
+from auth_server.line_file import LineFile, whole_lines
 from auth_server.store.audit_events import AuditRecord, body_of
 
 FILE_NAME: Final = "withdrawals.journal"
@@ -75,6 +72,7 @@ class WithdrawalJournal:
 
     def __init__(self, path: Path, kept_ms: int) -> None:
         self._path = path
+        self._file = LineFile(path, max_bytes=_MAX_BYTES, kept=self._kept)
         self._kept_ms = kept_ms
         self._warned = False
 
@@ -94,7 +92,7 @@ class WithdrawalJournal:
             text = self._path.read_bytes()
         except FileNotFoundError:
             return None
-        return sorted((_parsed(line) for line in dict.fromkeys(_whole_lines(text))), key=lambda event: event.at)
+        return sorted((_parsed(line) for line in dict.fromkeys(_texts(text))), key=lambda event: event.at)
 
     def latest(self) -> tuple[int, frozenset[str]]:
         """Return the time of the newest event that is noted, and the texts of the last ones; 0 where there is no journal.
@@ -105,7 +103,7 @@ class WithdrawalJournal:
         try:
             with self._path.open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-                lines = frozenset(_whole_lines(file.read()))
+                lines = frozenset(_texts(file.read()))
         except FileNotFoundError:
             return 0, frozenset()
         return max((_parsed(line).at for line in lines), default=0), lines
@@ -122,7 +120,7 @@ class WithdrawalJournal:
 
     def _note(self, bodies: Sequence[str]) -> None:
         try:
-            self._append(bodies)
+            self._file.append(body.encode("utf-8") for body in bodies)
         except OSError as error:
             if not self._warned:
                 _LOG.warning("the journal of withdrawals cannot be written", extra={"fields": {"error": error.strerror}})
@@ -130,54 +128,20 @@ class WithdrawalJournal:
         else:
             self._warned = False
 
-    def _append(self, bodies: Iterable[str]) -> None:
-        with self._locked() as file:
-            size = file.seek(0, os.SEEK_END)
-            torn = b"\n" if size and os.pread(file.fileno(), 1, size - 1) != b"\n" else b""
-            file.write(torn + b"".join(map(_line, bodies)))
-            file.flush()
-            os.fsync(file.fileno())
-            if size > _MAX_BYTES:
-                self._compact()
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[IO[bytes]]:
-        """Open the file for appending and hold its lock; whoever waited while it was compacted opens the new one."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        while True:
-            with open(self._path, "ab+", opener=_open_own) as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                if os.fstat(file.fileno()).st_ino == self._path.stat().st_ino:
-                    yield file
-                    return
-
-    def _compact(self) -> None:
-        lines = list(_whole_lines(self._path.read_bytes()))
-        newest = max((_parsed(line).at for line in lines), default=0)
-        draft = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
-        with open(draft, "xb", opener=_open_own) as file:
-            # What is dropped ended nothing that could still live; the journal says from when on it is whole.
-            file.write(_line(_began(newest - self._kept_ms)))
-            file.writelines(_line(line) for line in lines if _parsed(line).at > newest - self._kept_ms)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
+    def _kept(self, bodies: Sequence[bytes]) -> Iterator[bytes]:
+        """Drop what ended nothing that could still live; the journal says from when on it is whole."""
+        events = [_parsed(body.decode("utf-8")) for body in bodies]
+        whole_since = max((event.at for event in events), default=0) - self._kept_ms
+        yield _began(whole_since).encode("utf-8")
+        yield from (event.body.encode("utf-8") for event in events if event.at > whole_since)
 
 
 def _began(at_ms: int) -> str:
     return json.dumps({"name": BEGAN, "at": at_ms})
 
 
-def _line(body: str) -> bytes:
-    text = body.encode("utf-8")
-    return hashlib.sha256(text).hexdigest().encode("ascii") + b" " + text + b"\n"
-
-
-def _whole_lines(text: bytes) -> Iterator[str]:
-    for line in filter(None, text.split(b"\n")):
-        digest, _, body = line.partition(b" ")
-        if digest == hashlib.sha256(body).hexdigest().encode("ascii"):
-            yield body.decode("utf-8")
+def _texts(text: bytes) -> Iterator[str]:
+    return (body.decode("utf-8") for body in whole_lines(text))
 
 
 def _parsed(body: str) -> Withdrawal:
@@ -185,7 +149,3 @@ def _parsed(body: str) -> Withdrawal:
     event = json.loads(body)
     sub, client_id, sid, grant_id = (event.get(name) for name in ("sub", "client_id", "sid", "grant_id"))
     return Withdrawal(event["name"], event["at"], sub, client_id, sid, grant_id, event.get("detail", {}), body)
-
-
-def _open_own(name: str, flags: int) -> int:
-    return os.open(name, flags | os.O_NOFOLLOW, 0o600)

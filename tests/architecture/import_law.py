@@ -29,7 +29,7 @@ FLOORS: Final[dict[str, int]] = {
         4: "keys rate_limits outbound",
         3: "audit revocation migrations",
         2: "store web",
-        1: "protocol settings clock mail telemetry languages",
+        1: "protocol settings clock line_file mail telemetry languages",
     }.items()
     for room in rooms.split()
 }
