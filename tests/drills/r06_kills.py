@@ -93,11 +93,14 @@ class Crowd:
         for thread in self._threads:
             thread.start()
         give_up_at = time.monotonic() + 60
-        while not all(self._refreshes(number) for number in range(REFRESHERS)) and time.monotonic() < give_up_at:
+        while not self._is_under_way() and time.monotonic() < give_up_at:
             time.sleep(0.1)
 
-    def _refreshes(self, number: int) -> bool:
-        return any(entry["what"] == "refreshed" and entry["is"] == "answer" for entry in self.journal(f"refresher-{number}"))
+    def _is_under_way(self) -> bool:
+        """Say whether everything was done once by whoever does it: killed too soon, some would never get as far."""
+        done = {name: {entry["what"] for entry in self.journal(name) if entry["is"] == "answer"} for name in self._journals}
+        refreshers = [done[f"refresher-{number}"] for number in range(REFRESHERS)]
+        return set(KINDS_OF_ACT) <= set().union(*done.values()) and all("refreshed" in what for what in refreshers)
 
     def check(self) -> None:
         """Raise what broke a client."""
