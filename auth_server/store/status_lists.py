@@ -10,7 +10,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Column, Connection, Table, Text, and_, case, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from auth_server.store.revocations import FEED_ENTRY
@@ -70,6 +86,18 @@ _IS_REVOKED: Final = or_(
 )
 
 
+_ADD: Final = (
+    insert(STATUS_TOKEN)
+    .from_select(
+        [column.name for column in STATUS_TOKEN.c],
+        select(*[bindparam(column.name, type_=column.type) for column in STATUS_TOKEN.c]).where(
+            exists().where(_L.id == bindparam("list_id", type_=_L.id.type))
+        ),
+    )
+    .returning(_T.idx)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """The indexes `number * BLOCK_INDEXES` and those behind it, of one list."""
@@ -119,8 +147,8 @@ class StatusLists:
         )
         return Block(row.id, row.blocks) if self._connection.execute(step).rowcount == 1 else None
 
-    def add(self, token: StatusToken) -> None:
-        """Write down which token has an index."""
+    def add(self, token: StatusToken) -> bool:
+        """Write down which token has an index; False when there is no such list: a restore took it away, with whoever has a block of it."""
         values = {
             "list_id": token.list_id,
             "idx": token.index,
@@ -132,7 +160,7 @@ class StatusLists:
             "iat": token.issued_at,
             "until": token.until,
         }
-        self._connection.execute(insert(STATUS_TOKEN), values)
+        return self._connection.execute(_ADD, values).first() is not None
 
     def revoked(self, list_id: str) -> list[int] | None:
         """Return the indexes of a list whose tokens are revoked, in order; None when there is no such list."""
@@ -153,5 +181,7 @@ class StatusLists:
 
     def retire(self, now: int, limit: int = 500) -> int:
         """Delete up to `limit` lists that are given out, and every token in which has expired; return how many."""
-        dead = select(_L.id).where(_L.blocks >= BLOCKS_OF_A_LIST, _L.until < now).limit(limit)
+        # Its end is that of its longest lease; of a restored list an older one, which is why its tokens are asked for too.
+        has_tokens = exists().where(_T.list_id == _L.id)
+        dead = select(_L.id).where(_L.blocks >= BLOCKS_OF_A_LIST, _L.until < now, ~has_tokens).limit(limit)
         return self._connection.execute(delete(STATUS_LIST).where(_L.id.in_(dead))).rowcount

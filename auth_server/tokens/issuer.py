@@ -23,7 +23,7 @@ from auth_server.store.transaction import Transaction
 from auth_server.tokens.families import Families, NewFamily
 from auth_server.tokens.spending import spend
 from auth_server.tokens.standing import Moment, Outdated, Standing
-from auth_server.tokens.statuses import Statuses
+from auth_server.tokens.statuses import PlaceLost, Statuses
 from auth_server.web.request_facts import RequestFacts
 from shared import jose, scope
 
@@ -145,7 +145,10 @@ class TokenIssuer:
                     return await self._with_code(authorization, redeem, facts, since)
         except Outdated as outdated:
             await self._standing.catch_up(outdated)
-            return None
+        except PlaceLost as lost:
+            if self._statuses is not None:
+                self._statuses.let_go(lost.list_id)
+        return None
 
     async def _with_spending_alone(self, authorization: Authorization, moment: Moment) -> TokenAnswer:
         self._standing.check_remembered(authorization.client.client_id, moment)
@@ -159,7 +162,7 @@ class TokenIssuer:
     def _spend(self, tx: Transaction, authorization: Authorization, moment: Moment, answer: TokenAnswer) -> None:
         self._standing.check(tx, authorization, moment)
         spend(tx, authorization)
-        _place(tx, answer)
+        self._place(tx, answer)
 
     async def _with_new_family(
         self, authorization: Authorization, sid: str | None, facts: RequestFacts, moment: Moment
@@ -192,7 +195,7 @@ class TokenIssuer:
                 return False
             if redeem.refreshes:
                 self._families.start(tx, family, authorization, redeem.sid, facts)
-            _place(tx, answer)
+            self._place(tx, answer)
             record(tx, EventName.CODE_REDEEMED, facts=facts, sub=person, client_id=client_id, grant_id=family.grant_id)
             return True
 
@@ -212,7 +215,7 @@ class TokenIssuer:
             self._standing.check(tx, authorization, moment)
             text = self._families.settle(tx, use, authorization, facts) if use.writes else use.presented
             if text is not None:
-                _place(tx, answer)
+                self._place(tx, answer)
             return text
 
         text = await self._store.run(work)
@@ -260,7 +263,6 @@ class TokenIssuer:
 
         return await self._signer.sign_at(build, ID_TOKEN_TYPE, alg)
 
-
-def _place(tx: Transaction, answer: TokenAnswer) -> None:
-    if answer.status is not None:
-        tx.status_lists.add(answer.status)
+    def _place(self, tx: Transaction, answer: TokenAnswer) -> None:
+        if answer.status is not None and self._statuses is not None:
+            self._statuses.settle(tx, answer.status)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from auth_server.store.status_lists import BLOCK_INDEXES, Block, StatusToken
 from auth_server.store.store import Store
+from auth_server.store.transaction import Transaction
 from shared.key_policy import KeyPolicy
 from shared.status_list import PATH, STATUS_LIST
 
@@ -17,6 +18,14 @@ from shared.status_list import PATH, STATUS_LIST
 LEASE_SECONDS: Final = 3_600
 _ID_BYTES: Final = 16
 _RANDOM: Final = random.SystemRandom()
+
+
+class PlaceLost(Exception):
+    """The list that a place was drawn from is gone: the database was restored. Nothing was stored; draw another."""
+
+    def __init__(self, list_id: str) -> None:
+        super().__init__("the status list of this token is not in the database any more")
+        self.list_id = list_id
 
 
 class Statuses:
@@ -45,6 +54,11 @@ class Statuses:
             await asyncio.shield(self._leasing)
         return self._list_id, self._left.pop()
 
+    def let_go(self, list_id: str) -> None:
+        """Draw no more from a list that is gone."""
+        if self._list_id == list_id:
+            self._left = []
+
     def claim(self, place: tuple[str, int]) -> dict[str, object]:
         """Return the `status` claim of a place (draft-ietf-oauth-status-list-21 section 6.1)."""
         list_id, index = place
@@ -63,6 +77,15 @@ class Statuses:
             issued_at=claims["iat"],
             until=claims["exp"] + self._slack(),
         )
+
+    def settle(self, tx: Transaction, token: StatusToken) -> None:
+        """Write down which token has a place, in the transaction that settles it.
+
+        Raises:
+            PlaceLost: there is no such list any more.
+        """
+        if not tx.status_lists.add(token):
+            raise PlaceLost(token.list_id)
 
     def _slack(self) -> int:
         return int(self._policy.leeway + 2 * self._policy.clock_error) + 1

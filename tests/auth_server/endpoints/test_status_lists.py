@@ -194,3 +194,23 @@ async def test_no_token_is_answered_whose_row_could_not_be_written(listing: Issu
 
     assert answer.status_code == 503
     assert "access_token" not in answer.text
+
+
+@pytest.mark.parametrize("grant", ["client_credentials", "refresh_token"])
+async def test_a_list_that_a_restore_took_away_gets_no_more_tokens(listing: Issuer, grant: str) -> None:
+    """The process goes on with a block of it; nobody could look its tokens up for as long as that lasted."""
+    login = (await listing.login()).json()
+    lost = _place(login["access_token"])[0]
+    for table in ("status_list", "status_token"):
+        listing.database.execute(f"DELETE FROM {table}")
+
+    if grant == "refresh_token":
+        answer = await listing.refresh(login["refresh_token"], "first-party")
+    else:
+        answer = await listing.token("machine", grant_type=grant)
+
+    assert answer.status_code == 200
+    token = answer.json()["access_token"]
+    assert _place(token)[0] != lost
+    assert not await _is_revoked(listing, token)
+    assert (await listing.http.get(lost)).status_code == 404
