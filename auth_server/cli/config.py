@@ -27,7 +27,11 @@ def _show(_given: argparse.Namespace) -> Answer:
     document: dict[str, object] = {
         "settings": [{"name": name, "value": value, "given": given, "meaning": meaning} for name, value, given, meaning in rows]
     }
-    listed = [(name, value or "none", "given" if given else "default") for name, value, given, _ in rows]
+    # The table's own texts are written for the documents too, where backticks are a font.
+    listed = [
+        (name, (value if given else value.replace("`", "")) or "none", "given" if given else "default")
+        for name, value, given, _ in rows
+    ]
     return Answer(document, table(("NAME", "VALUE", "FROM"), listed), load().warnings)
 
 

@@ -17,7 +17,7 @@ from typing import Final
 
 from auth_server import __version__
 from auth_server.cli.command import Answer, Command, CommandFailed, ExitCode, settings_faults, usage
-from auth_server.cli.parsing import PROGRAM, did_you_mean, parse, summary_lines
+from auth_server.cli.parsing import PROGRAM, did_you_mean, first_example, parse, summary_lines
 from shared.log_line import neutralise
 from shared.settings import SettingsError
 
@@ -109,7 +109,7 @@ def _find_noun(words: Sequence[str]) -> Noun:
         if noun.name == words[0]:
             return noun
     hint = did_you_mean(words[0], [noun.name for noun in NOUNS])
-    raise usage(f"there is no command {words[0]!r}{hint}; see {PROGRAM} --help")
+    raise usage(f"there is no command {words[0]!r} (see {PROGRAM} --help){hint}")
 
 
 def _find_command(noun: Noun, words: Sequence[str]) -> tuple[Command, Sequence[str]]:
@@ -126,7 +126,7 @@ def _find_command(noun: Noun, words: Sequence[str]) -> tuple[Command, Sequence[s
     verbs = [command.verb for command in commands]
     if verb is None or verb.startswith("-"):
         raise usage(f"say what to do with {noun.name}: {', '.join(verbs)}")
-    raise usage(f"{noun.name} has no {verb!r}{did_you_mean(verb, verbs)}; there is {', '.join(verbs)}")
+    raise usage(f"{noun.name} has no {verb!r}, but {', '.join(verbs)}{did_you_mean(verb, verbs)}")
 
 
 def _overview() -> str:
@@ -136,8 +136,8 @@ def _overview() -> str:
 
 def _overview_of(noun: Noun, commands: Sequence[Command]) -> str:
     verbs = summary_lines([(command.verb, command.summary) for command in commands])
-    example = commands[0].examples[0]
-    return f"usage: {PROGRAM} {noun.name} VERB ...\n\n{noun.meaning}\n\n{verbs}\n\nexample:\n  {example}"
+    example = first_example(commands[0])
+    return f"usage: {PROGRAM} {noun.name} VERB ...\n\n{noun.meaning}\n\n{verbs}\n\nexample:\n{example}"
 
 
 def _tell(answer: Answer, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 from auth_server.cli.command import Answer, CommandFailed, ExitCode, refused, settings_faults
 from auth_server.clients.service import RegistrationRefused
 from auth_server.keys.key_file import KeyFileRefused
-from auth_server.protocol.errors import ApiError, KeyUnavailable, StoreUnavailable
+from auth_server.protocol.errors import ApiError, KeyUnavailable, SchemaTooNew, StoreUnavailable
 from auth_server.resources.service import ResourceRefused
 from auth_server.roles.service import RoleRefused
 from auth_server.services import Services, build_services
@@ -46,7 +46,7 @@ def carry_out(settings: Settings, work: Callable[[Services], Awaitable[Answer]],
             check_database_file(settings)
         return asyncio.run(_within(settings, work, migrated=migrated))
     except StoreUnavailable as error:
-        raise unavailable(error) from error
+        raise _unavailable(error, settings) from error
     except KeyUnavailable as error:
         raise refused(str(error), error="key_unavailable") from error
     except (RegistrationRefused, ResourceRefused, RoleRefused) as error:
@@ -54,12 +54,6 @@ def carry_out(settings: Settings, work: Callable[[Services], Awaitable[Answer]],
     except ApiError as error:
         code = _BY_STATUS.get(error.status, ExitCode.REFUSED)
         raise CommandFailed(code, error.error, error.description, *error.reasons) from error
-
-
-def unavailable(error: StoreUnavailable) -> CommandFailed:
-    """Return the failure of a database that does not answer."""
-    hint = f"is it running, and is {PREFIX}DATABASE_URL right?"
-    return CommandFailed(ExitCode.UNAVAILABLE, "unavailable", f"{error}; {hint}")
 
 
 def sqlite_file(settings: Settings) -> Path | None:
@@ -82,12 +76,22 @@ def check_database_file(settings: Settings) -> None:
         )
 
 
+def _unavailable(error: StoreUnavailable, settings: Settings) -> CommandFailed:
+    if isinstance(error, SchemaTooNew):
+        return CommandFailed(ExitCode.UNAVAILABLE, "unavailable", str(error))
+    path = sqlite_file(settings)
+    hint = f"is it running, and is {PREFIX}DATABASE_URL right?"
+    if path is not None:
+        hint = f"is {path} a database of ours, and may this user write to it and to its folder?"
+    return CommandFailed(ExitCode.UNAVAILABLE, "unavailable", f"{error}; {hint}")
+
+
 async def _within(settings: Settings, work: Callable[[Services], Awaitable[Answer]], *, migrated: bool) -> Answer:
     services = _built(settings)
     try:
         if migrated:
             if not services.store.is_at_head():
-                raise _behind(settings)
+                raise behind(settings)
             services.store.synchronise_clock()
         return await work(services)
     finally:
@@ -105,7 +109,8 @@ def _built(settings: Settings) -> Services:
         raise settings_faults([str(error)]) from error
 
 
-def _behind(settings: Settings) -> CommandFailed:
+def behind(settings: Settings) -> CommandFailed:
+    """Return the failure of a database that was not migrated, or not far enough."""
     command = "auth-server init" if settings.is_sqlite else "auth-server migrate"
     return CommandFailed(
         ExitCode.NOT_MIGRATED, "not_migrated", f"the database's schema is not the one this version needs: run {command}"

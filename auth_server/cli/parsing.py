@@ -41,7 +41,7 @@ class Parser(argparse.ArgumentParser):
             if name == "--":
                 return
             if name.startswith("--") and name not in self.options:
-                raise usage(f"unknown option {name}{did_you_mean(name, self.options)}; see {self.prog} --help")
+                raise usage(f"unknown option {name} (see {self.prog} --help){did_you_mean(name, self.options)}")
 
 
 def parse(noun: str, command: Command, arguments: Sequence[str]) -> argparse.Namespace:
@@ -59,7 +59,7 @@ def parse(noun: str, command: Command, arguments: Sequence[str]) -> argparse.Nam
 def parser_of(noun: str, command: Command) -> Parser:
     """Return the parser of one command."""
     name = " ".join(word for word in (PROGRAM, noun, command.verb) if word)
-    examples = "\n".join(f"  {line}" for line in command.examples)
+    examples = indented(command.examples)
     parser = Parser(
         prog=name,
         description=textwrap.fill(command.meaning, _WIDTH),
@@ -70,6 +70,18 @@ def parser_of(noun: str, command: Command) -> Parser:
     command.arguments(parser)
     parser.add_argument("--json", action="store_true", help="answer with one JSON document; errors too, on standard error")
     return parser
+
+
+def first_example(command: Command) -> str:
+    """Return the first of a command's examples whole: a line that ends in a backslash goes on in the next one."""
+    lines = list(command.examples)
+    end = next(number for number, line in enumerate(lines, 1) if not line.endswith("\\"))
+    return indented(lines[:end])
+
+
+def indented(lines: Iterable[str]) -> str:
+    """Return lines as a block of a help text."""
+    return "\n".join(f"  {line}" for line in lines)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

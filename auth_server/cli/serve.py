@@ -17,8 +17,6 @@ from auth_server.api.registry import management_doors
 from auth_server.app import Application
 from auth_server.cli.head_bounds import BoundedHead
 from auth_server.cli.workers import supervise
-from auth_server.keys.key_file import KeyFileRefused
-from auth_server.protocol.errors import StoreUnavailable
 from auth_server.services import Services, build_services
 from auth_server.settings import Settings, load
 from auth_server.telemetry.logging import configure
@@ -36,17 +34,15 @@ class CannotServe(Exception):
 
 
 def serve(settings: Settings) -> None:
-    """Serve until a stop signal.
+    """Serve a database that is ready for it until a stop signal.
 
     Raises:
-        CannotServe: the schema is behind (PostgreSQL), the address is taken, the database does not answer, or keys cannot be read.
+        CannotServe: the address is taken, or the application did not start.
     """
-    configure(settings.log_level)
     # A core dump would hold private keys.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for warning in settings.warnings:
         _LOG.warning("settings", extra={"fields": {"warning": warning}})
-    _prepare_schema(settings)
     sockets = listen(settings.host, settings.port)
     if settings.workers > 1:
         supervise(_work, settings.workers, sockets)
@@ -88,25 +84,6 @@ def _bound(host: str, port: int) -> socket.socket:
         raise CannotServe(f"cannot listen on {host} port {port}: {error.strerror}") from error
     bound.set_inheritable(True)
     return bound
-
-
-def _prepare_schema(settings: Settings) -> None:
-    try:
-        services = build_services(settings)
-    except KeyFileRefused as error:
-        raise CannotServe(str(error)) from error
-    try:
-        if services.store.is_at_head():
-            return
-        if not settings.is_sqlite:
-            raise CannotServe("the database's schema is not the one this version needs: run auth-server migrate first")
-        from auth_server.store.migrate import upgrade  # Alembic takes a second to import, and is needed once
-
-        upgrade(services.store.engines)
-    except StoreUnavailable as error:
-        raise CannotServe(f"{error}; is it running, and is AUTH_SERVER_DATABASE_URL right?") from error
-    finally:
-        services.close()
 
 
 async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from auth_server.cli.command import Answer, Command, refused
 from auth_server.cli.config_file import apply_config, load_config
-from auth_server.cli.opened import carry_out
+from auth_server.cli.opened import behind, carry_out
 from auth_server.cli.serve import CannotServe, serve
 from auth_server.services import Services
 from auth_server.settings import load
@@ -18,8 +18,8 @@ def _serve(_given: argparse.Namespace) -> Answer:
     settings = load()
     if settings.config is not None:
         load_config(settings.config, settings.signing_algorithms)  # told in words before anything is opened
-        configure(settings.log_level)
-        carry_out(settings, _apply, migrated=False)
+    configure(settings.log_level)
+    carry_out(settings, _prepare, migrated=False)
     try:
         serve(settings)
     except CannotServe as error:
@@ -27,17 +27,20 @@ def _serve(_given: argparse.Namespace) -> Answer:
     return Answer({}, "")
 
 
-async def _apply(services: Services) -> Answer:
-    """Create what the declarative file declares before any socket is open, so that a fault ends the start with its own exit code."""
+async def _prepare(services: Services) -> Answer:
+    """Bring the schema up to date, and create what the declarative file declares: before any socket is open, so that a fault ends the
+    start with the exit code that every other command has for it.
+    """
+    settings = services.settings
     if not services.store.is_at_head():
         if not services.store.is_sqlite:
-            return Answer({}, "")  # `serve` refuses to start, and says what to do
-        from auth_server.store.migrate import upgrade  # Alembic takes a second to import
+            raise behind(settings)
+        from auth_server.store.migrate import upgrade  # Alembic takes a second to import, and is needed once
 
         upgrade(services.store.engines)
-    services.store.synchronise_clock()
-    if services.settings.config is not None:
-        await apply_config(services, services.settings.config)
+    if settings.config is not None:
+        services.store.synchronise_clock()
+        await apply_config(services, settings.config)
     return Answer({}, "")
 
 

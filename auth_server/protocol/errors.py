@@ -155,3 +155,7 @@ class KeyUnavailable(InternalError):
 
 class StoreUnavailable(InternalError):
     """The database did not do what was asked in time; nothing was changed."""
+
+
+class SchemaTooNew(StoreUnavailable):
+    """A later version brought the database to a schema that this program does not know; it is left alone."""

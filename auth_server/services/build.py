@@ -20,7 +20,7 @@ from auth_server.services.keys import build_keyring, with_keys
 from auth_server.services.people import with_people
 from auth_server.services.services import Services
 from auth_server.services.signalling import build_signal_streams
-from auth_server.settings import Settings
+from auth_server.settings import PREFIX, Settings
 from auth_server.store.audit_events import AuditRecord
 from auth_server.store.engine import open_engines, parse_database_url
 from auth_server.store.store import Store
@@ -77,7 +77,11 @@ def build_services(
 
 
 def _store(settings: Settings) -> Store:
-    return Store(open_engines(parse_database_url(settings.database_url)))
+    try:
+        url = parse_database_url(settings.database_url)
+    except ValueError as error:
+        raise ValueError(f"{PREFIX}DATABASE_URL: {error}") from error
+    return Store(open_engines(url))
 
 
 def _families(ground: Ground, mac_keys: MacKeys) -> Families:

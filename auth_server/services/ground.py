@@ -11,7 +11,7 @@ from auth_server.keys.custodians.pkcs11 import Pkcs11Access
 from auth_server.keys.custodians.registry import all_custodians
 from auth_server.keys.journal import FILE_NAME as JOURNAL
 from auth_server.keys.journal import PublishedJournal
-from auth_server.keys.key_file import load_or_create
+from auth_server.keys.key_file import FILE_NAME, KeyFileRefused, load_or_create
 from auth_server.keys.rollback import RollbackWatch
 from auth_server.keys.sealing import KeyEncryptionKeys
 from auth_server.outbound.fetch import Network, Outbound
@@ -38,13 +38,21 @@ class Ground:
 
 def lay_ground(settings: Settings, store: Store, network: Network | None = None) -> Ground:
     """Open the key encryption keys and the custodians; the database is not touched yet."""
-    texts = settings.key_encryption_keys or load_or_create(settings.data_dir)
-    keys = KeyEncryptionKeys.from_texts(texts)
+    keys = _key_encryption_keys(settings)
     custodians = all_custodians(
         issuer=settings.issuer, key_encryption_keys=keys, pkcs11=_pkcs11(settings), aws_kms=_aws_kms(settings)
     )
     watch = RollbackWatch(store, PublishedJournal(settings.data_dir / JOURNAL))
     return Ground(settings, store, Freshness(store), Feed(settings.key_policy), custodians, keys, watch, Outbound(network))
+
+
+def _key_encryption_keys(settings: Settings) -> KeyEncryptionKeys:
+    if settings.key_encryption_keys:
+        return KeyEncryptionKeys.from_texts(settings.key_encryption_keys)
+    try:
+        return KeyEncryptionKeys.from_texts(load_or_create(settings.data_dir))
+    except ValueError as error:
+        raise KeyFileRefused(f"{settings.data_dir / FILE_NAME}: {error}") from error
 
 
 def _pkcs11(settings: Settings) -> Pkcs11Access | None:

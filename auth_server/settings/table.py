@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from shared import jose
+from shared import base64url, jose
 from shared import settings as read
 from shared.settings import Setting
 
 PREFIX: Final = "AUTH_SERVER_"
 _DAY: Final = 86_400
+_SEALING_KEY_BYTES: Final = 32
 
 
 def _issuer(value: str) -> str:
@@ -29,6 +30,19 @@ def _database_url(value: str) -> str:
     if not value.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
         raise ValueError("must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME")
     return value
+
+
+def _sealing_keys(value: str) -> tuple[str, ...]:
+    keys = read.words(value)
+    try:
+        whole = bool(keys) and all(len(base64url.decode(key.encode("ascii"))) == _SEALING_KEY_BYTES for key in keys)
+    except ValueError:
+        whole = False
+    if not whole:
+        raise ValueError(
+            "must be base64url keys of 32 bytes, separated by commas; auth-server key generate-encryption-key makes one"
+        )
+    return keys
 
 
 def _algorithms(value: str) -> tuple[str, ...]:
@@ -122,7 +136,7 @@ TABLE: Final = (
     ),
     Setting(
         "KEY_ENCRYPTION_KEYS",
-        read.words,
+        _sealing_keys,
         None,
         "keys that seal private keys at rest: the first seals, all open; rotate by prepending",
         secret=True,

@@ -52,8 +52,8 @@ def parse_database_url(text: str) -> str:
     """
     try:
         url = make_url(text)
-    except ArgumentError as error:
-        raise ValueError("must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME") from error
+    except (ArgumentError, ValueError):  # the second for a port that is no number; both quote what was given
+        raise ValueError("must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME") from None
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         return text
     if url.get_backend_name() in {"postgresql", "postgres"}:

@@ -11,7 +11,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from auth_server.protocol.errors import StoreUnavailable
+from auth_server.protocol.errors import SchemaTooNew, StoreUnavailable
 from auth_server.store.engine import Engines
 
 MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
@@ -34,7 +34,7 @@ def upgrade(engines: Engines) -> None:
             take_turn(connection)
             command.upgrade(configuration(connection), "head")
     except CommandError as error:
-        raise StoreUnavailable("the database's schema is newer than this program") from error
+        raise SchemaTooNew("the database's schema is newer than this program: a later version was here") from error
     except SQLAlchemyError as error:
         raise StoreUnavailable(f"the schema could not be upgraded ({type(error).__name__})") from error
 

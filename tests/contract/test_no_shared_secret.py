@@ -16,7 +16,7 @@ from tests.containers.dockerfile import read_dockerfile
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
-SECRETS = {"POSTGRES_PASSWORD": "canary-password", "AUTH_SERVER_KEY_ENCRYPTION_KEYS": "canary-sealing-key"}
+SECRETS = {"POSTGRES_PASSWORD": "canary-password", "AUTH_SERVER_KEY_ENCRYPTION_KEYS": "canary-sealing-key" + "A" * 25}
 SQLITE, POSTGRES = services(FILE), services(FILE, ["postgres"], SECRETS)
 VARIANTS = pytest.mark.parametrize("found", [pytest.param(SQLITE, id="sqlite"), pytest.param(POSTGRES, id="postgres")])
 AUTH_TABLE: tuple[Setting, ...] = auth_server.settings.TABLE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import shlex
+import sqlite3
 
 import pytest
 
@@ -139,6 +140,28 @@ def test_a_malformed_key_encryption_key_is_a_settings_fault_without_its_value(op
     assert "hush-hush" not in told.err
 
 
+def test_a_key_file_that_holds_no_key_is_named(operator: Operator) -> None:
+    path = operator.folder / "data" / "key-encryption-keys"
+    path.write_text("hush-hush\n", encoding="utf-8")
+
+    told = operator("client", "list")
+
+    assert told.code == ExitCode.SETTINGS
+    assert str(path) in told.err
+    assert "hush-hush" not in told.err
+
+
+def test_a_port_that_is_no_number_is_told_with_the_setting_and_without_its_value(operator: Operator) -> None:
+    operator.set("DATABASE_URL", "postgresql://me:hush-hush@localhost:port/x")
+    operator.set("KEY_ENCRYPTION_KEYS", "A" * 43)
+
+    told = operator("client", "list")
+
+    assert told.code == ExitCode.SETTINGS
+    assert told.err.startswith("auth-server: AUTH_SERVER_DATABASE_URL: must be")
+    assert "hush-hush" not in told.err
+
+
 def test_a_key_file_that_others_may_read_is_a_settings_fault(operator: Operator) -> None:
     (operator.folder / "data" / "key-encryption-keys").chmod(0o644)
 
@@ -155,6 +178,42 @@ def test_a_file_that_is_no_database_is_one_sentence(operator: Operator) -> None:
 
     assert told.code == ExitCode.UNAVAILABLE
     assert len(told.err.splitlines()) == 1
+
+
+def test_a_database_file_is_asked_for_where_it_lies(operator: Operator) -> None:
+    path = operator.folder / "data" / "auth_server.db"
+    path.write_bytes(b"certainly no database " * 100)
+
+    assert str(path) in operator("client", "list").err
+
+
+def test_a_database_of_a_later_version_is_left_alone_and_told(operator: Operator) -> None:
+    with sqlite3.connect(operator.folder / "data" / "auth_server.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    told = operator("init")
+
+    assert told.code == ExitCode.UNAVAILABLE
+    assert told.err == "auth-server: the database's schema is newer than this program: a later version was here\n"
+
+
+@pytest.mark.parametrize("word", ["init", "migrate"])
+def test_a_start_that_cannot_be_is_told_in_words_with_the_code_of_any_other_command(word: str, nobody: Operator) -> None:
+    nobody.set("KEY_ENCRYPTION_KEYS", "hush-hush")
+    malformed = nobody(word)
+    nobody.set("KEY_ENCRYPTION_KEYS", "A" * 43)
+    nobody.set("DATA_DIR", str(nobody.file("a-file", "") + "/data"))
+    no_folder = nobody(word)
+    nobody.set("DATABASE_URL", "postgresql://somebody:hush-hush@127.0.0.1:1/nothing")
+    no_database = nobody(word)
+
+    assert [malformed.code, no_folder.code, no_database.code] == [
+        ExitCode.SETTINGS,
+        ExitCode.SETTINGS,
+        ExitCode.UNAVAILABLE,
+    ]
+    assert all(len(told.err.splitlines()) == 1 for told in (malformed, no_folder, no_database))
+    assert all("hush-hush" not in told.err for told in (malformed, no_folder, no_database))
 
 
 def test_an_argument_that_is_no_text_is_a_usage_error(operator: Operator) -> None:

@@ -10,13 +10,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from auth_server.cli.command import ExitCode
+from tests.support.databases import PostgresCluster
+
 PROGRAM = [sys.executable, "-m", "auth_server"]
 ROOT = Path(__file__).parents[3]
 
 
-def _start(folder: Path, *words: str) -> subprocess.Popen[str]:
+def _start(folder: Path, *words: str, **settings: str) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AUTH_SERVER_")}
     environment |= {"AUTH_SERVER_DATA_DIR": str(folder / "data"), "PYTHONPATH": str(ROOT)}
+    environment |= {f"AUTH_SERVER_{name}": value for name, value in settings.items()}
     pipe = subprocess.PIPE
     return subprocess.Popen([*PROGRAM, *words], env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=folder)
 
@@ -43,6 +49,44 @@ def test_two_processes_at_once_agree_on_everything(tmp_path: Path) -> None:
 
     assert sorted(client["created"] for client in clients) == [False, True]
     assert sum("client_secret" in client for client in clients) == 1
+
+
+@pytest.mark.parametrize(
+    "settings, code, word",
+    [
+        ({"KEY_ENCRYPTION_KEYS": "hush-hush"}, ExitCode.SETTINGS, "AUTH_SERVER_KEY_ENCRYPTION_KEYS"),
+        ({"DATA_DIR": "a-file/data"}, ExitCode.SETTINGS, "a-file"),
+        (
+            {"DATABASE_URL": "postgresql://me:hush-hush@127.0.0.1:1/no", "KEY_ENCRYPTION_KEYS": "A" * 43},
+            ExitCode.UNAVAILABLE,
+            "URL",
+        ),
+        ({"HOST": "203.0.113.1"}, ExitCode.REFUSED, "203.0.113.1"),
+    ],
+)
+def test_a_start_that_cannot_be_is_one_sentence(settings: dict[str, str], code: int, word: str, tmp_path: Path) -> None:
+    """A traceback is the first thing that an operator would see of us, and it holds what was typed wrong."""
+    (tmp_path / "a-file").touch()
+
+    process = _start(tmp_path, "serve", **settings)
+    out, err = process.communicate("", timeout=60)
+
+    assert process.returncode == code
+    assert word in err
+    assert len(err.splitlines()) == 1
+    assert "hush-hush" not in out + err
+
+
+@pytest.mark.postgres
+def test_on_postgresql_a_server_does_not_start_behind(tmp_path: Path, postgres_cluster: PostgresCluster) -> None:
+    name = postgres_cluster.create_empty()
+
+    process = _start(tmp_path, "serve", DATABASE_URL=postgres_cluster.url(name), KEY_ENCRYPTION_KEYS="A" * 43)
+    _, err = process.communicate("", timeout=60)
+
+    assert process.returncode == ExitCode.NOT_MIGRATED
+    assert "run auth-server migrate" in err
+    postgres_cluster.drop(name)
 
 
 def test_secrets_go_in_by_standard_input_and_refusals_come_out_as_codes(tmp_path: Path, initialised: Path) -> None:
