@@ -1,7 +1,7 @@
 """The import law: which file may import what, read from the syntax trees without running anything.
 
 An import goes down, never up and never sideways. The floors of `auth_server/` and the doors through which a library may come in
-are the tables below; a room or a library that is in no table is a violation too, so that the law stays complete by itself.
+are the tables of `floor_plan.py`; a room or a library that is in no table is a violation too, so that the law stays complete by itself.
 """
 
 from __future__ import annotations
@@ -11,160 +11,21 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
 
-PACKAGES: Final = ("auth_server", "resource_server", "shared")
-
-FLOORS: Final[dict[str, int]] = {
-    room: floor
-    for floor, rooms in {
-        11: "__main__",
-        # `testing` runs the whole server in the process of somebody's tests; nothing imports it.
-        10: "cli testing",
-        9: "app",
-        8: "endpoints api admin",
-        7: "grants client_auth extensions interaction jobs",
-        6: "services",
-        5: "accounts roles sessions mfa consent clients devices resources signals tokens health",
-        4: "keys rate_limits outbound",
-        3: "audit revocation migrations",
-        2: "store web",
-        1: "protocol settings clock line_file mail telemetry languages",
-    }.items()
-    for room in rooms.split()
-}
-
-# Where a library may come in. A pattern that ends in "/" is a folder, any other is a file.
-DOORS: Final[dict[str, tuple[str, ...]]] = {
-    "sqlalchemy": ("auth_server/store/", "auth_server/migrations/"),
-    "alembic": ("auth_server/store/", "auth_server/migrations/"),
-    "psycopg": ("auth_server/store/",),
-    "starlette": (
-        *(f"auth_server/{room}/" for room in ("endpoints", "api", "interaction", "admin", "web")),
-        "auth_server/app.py",
-        "resource_server/adapters/fastapi.py",
-        "resource_server/adapters/starlette.py",
-        "resource_server/demo/",
-    ),
-    "uvicorn": ("auth_server/cli/serve.py", "auth_server/cli/head_bounds.py", "resource_server/demo/serve.py"),
-    "uvloop": ("auth_server/cli/serve.py", "resource_server/demo/serve.py"),
-    # A framework each: the adapter of its name, and nowhere at the top of a file.
-    "fastapi": ("resource_server/adapters/fastapi.py",),
-    "flask": ("resource_server/adapters/flask.py",),
-    "django": ("resource_server/adapters/django.py",),
-    "asgiref": ("resource_server/adapters/django.py",),
-    "rest_framework": ("resource_server/adapters/django_rest.py",),
-    "litestar": ("resource_server/adapters/litestar.py",),
-    "grpc": ("resource_server/adapters/grpc.py",),
-    "mcp": ("resource_server/adapters/mcp.py",),
-    # One door a package: who makes signatures, and who checks them.
-    "jwt": ("auth_server/keys/public_half.py", "resource_server/verifier/signature.py"),
-    "cryptography": (
-        "auth_server/keys/custodians/aws_kms.py",
-        "auth_server/keys/custodians/local.py",
-        "auth_server/keys/key_documents.py",
-        "auth_server/keys/public_half.py",
-        "auth_server/keys/sealing.py",
-        "auth_server/tokens/successor.py",
-        "resource_server/verifier/signature.py",
-        # Of the key-only issuer for tests.
-        "resource_server/testing/key_only.py",
-    ),
-    # The extras: whoever keeps his keys elsewhere installs one of them.
-    "pkcs11": ("auth_server/keys/pkcs11_binding.py",),
-    "boto3": ("auth_server/keys/custodians/aws_kms.py",),
-    "botocore": ("auth_server/keys/custodians/aws_kms.py",),
-    "jinja2": ("auth_server/web/templating.py",),
-    "markupsafe": ("auth_server/web/templating.py",),
-    # The plugin for the tests of APIs; nothing else of the kit imports it.
-    "pytest": ("resource_server/testing/plugin.py",),
-    # The extra `jwe`: PyJWT has no encryption.
-    "joserfc": ("resource_server/decryption.py", "auth_server/keys/encryption.py"),
-    "argon2": ("auth_server/accounts/passwords.py",),
-    "zxcvbn": ("auth_server/accounts/passwords.py",),
-}
-
-# Rooms and files that take values and `now`, and give a value back or raise.
-PURE_FOLDERS: Final = ("auth_server/protocol/", "resource_server/verifier/", "resource_server/diagnosis/", "shared/")
-PURE_FILES: Final = (
-    "auth_server/keys/lifecycle.py",
-    "auth_server/rate_limits/gcra.py",
-    "auth_server/audit/chain.py",
-    "auth_server/revocation/entries.py",
-    "auth_server/interaction/next_step.py",
-    "resource_server/jwks/cache.py",
-)
-PURE_FILE_NAME: Final = "rules.py"
-IMPURE: Final = frozenset(
-    [
-        "asyncio",
-        "anyio",
-        "threading",
-        "multiprocessing",
-        "concurrent",
-        "queue",
-        "os",
-        "io",
-        "pathlib",
-        "shutil",
-        "tempfile",
-        "socket",
-        "ssl",
-        "select",
-        "selectors",
-        "subprocess",
-        "time",
-        "random",
-        "secrets",
-        "uuid",
-        "logging",
-        "sqlite3",
-        "http",
-        "urllib.request",
-        "smtplib",
-        "starlette",
-        "uvicorn",
-        "sqlalchemy",
-        "alembic",
-        "httpx2",
-    ]
-)
-# `datetime` itself may be imported, to write a time down; asking it for the time is what may not be.
-IMPURE_CALLS: Final = frozenset(["open", "print", "input", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"])
-
-ENVIRONMENT_READERS: Final = ("auth_server/settings/load.py", "resource_server/settings.py")
-ENVIRONMENT_WORDS: Final = frozenset({"environ", "environb", "getenv", "putenv"})
-SERVICES_ROOM: Final = "auth_server.services"
-# Importing everything takes more than a second, which `auth-server client list` should not pay; frameworks and the libraries of
-# custodians are optional.
-LAZY_IMPORTERS: Final = (
-    "auth_server/cli/",
-    "auth_server/__main__.py",
-    "auth_server/keys/custodians/aws_kms.py",
-    "auth_server/keys/pkcs11_binding.py",
-    "auth_server/mail/messages.py",
-    "auth_server/mail/smtp.py",
-    "auth_server/web/templating.py",
-    "resource_server/cli/",
-    "resource_server/guard.py",
-    "resource_server/decryption.py",
-    "auth_server/keys/encryption.py",
-    "resource_server/frameworks.py",
-    "resource_server/current.py",
-    "resource_server/adapters/",
-    "resource_server/testing/plugin.py",
-)
-# Outside the packages: who may see both sides at once. `docs/demo/` and `benchmarks/` are programs that
-# start both, `tests/documents/` holds papers to the code of both, `tests/drills/` and `key_world/` let both live through faults.
-MAY_SEE_BOTH: Final = (
-    "tests/contract/",
-    "tests/flows/",
-    "tests/attacks/",
-    "tests/documents/",
-    "tests/drills/",
-    "tests/properties/key_world/",
-    "benchmarks/",
-    "docs/demo/",
+from tests.architecture.floor_plan import (
+    DOORS,
+    ENVIRONMENT_READERS,
+    ENVIRONMENT_WORDS,
+    FLOORS,
+    IMPURE,
+    IMPURE_CALLS,
+    LAZY_IMPORTERS,
+    MAY_SEE_BOTH,
+    PACKAGES,
+    PURE_FILE_NAME,
+    PURE_FILES,
+    PURE_FOLDERS,
+    SERVICES_ROOM,
 )
 
 
@@ -202,16 +63,29 @@ class Import:
 def violations(root: Path) -> list[Violation]:
     """Return every violation in the packages and in the programs around them, by file and line."""
     found: list[Violation] = []
-    for folder in (*PACKAGES, "tests", "benchmarks", "docs"):
+    for path, tree in _files(root, (*PACKAGES, "tests", "benchmarks", "docs")):
+        imports = list(_imports(tree))
+        laws = _package_laws(path, tree, imports) if path.partition("/")[0] in PACKAGES else _one_side(path, imports)
+        found += [Violation(path, line, law) for line, law in laws]
+    return sorted(set(found))
+
+
+def used_doors(root: Path) -> set[tuple[str, str]]:
+    """Return every library with the doors through which something of it is imported."""
+    return {
+        (found.top, door)
+        for path, tree in _files(root, PACKAGES)
+        for found in _imports(tree)
+        for door in DOORS.get(found.top, ())
+        if _within(path, (door,))
+    }
+
+
+def _files(root: Path, folders: Iterable[str]) -> Iterator[tuple[str, ast.Module]]:
+    for folder in folders:
         for file in sorted((root / folder).rglob("*.py")):
             path = file.relative_to(root).as_posix()
-            tree = ast.parse(file.read_text(encoding="utf-8"), filename=path)
-            imports = list(_imports(tree))
-            if folder in PACKAGES:
-                found += [Violation(path, line, law) for line, law in _package_laws(path, tree, imports)]
-            else:
-                found += [Violation(path, line, law) for line, law in _one_side(path, imports)]
-    return sorted(set(found))
+            yield path, ast.parse(file.read_text(encoding="utf-8"), filename=path)
 
 
 def _imports(tree: ast.AST, in_function: bool = False) -> Iterator[Import]:
@@ -256,7 +130,7 @@ def _floors(path: str, imports: list[Import]) -> Found:
         yield from ((i.line, "law 1: the package itself imports no room") for i in imports if i.top == "auth_server")
         return
     if own not in FLOORS:
-        yield 1, f"law 1: {own} has no floor; give it one in tests/architecture/import_law.py"
+        yield 1, f"law 1: {own} has no floor; give it one in tests/architecture/floor_plan.py"
         return
     for found in imports:
         # A dunder is the package's own word, such as __version__.
@@ -286,7 +160,7 @@ def _libraries(path: str, imports: list[Import]) -> Found:
         if found.top in sys.stdlib_module_names or found.top in PACKAGES or path.startswith("shared/"):
             continue
         if found.top not in DOORS:
-            yield found.line, f"law 5: {found.top} has no door; give it one in tests/architecture/import_law.py"
+            yield found.line, f"law 5: {found.top} has no door; give it one in tests/architecture/floor_plan.py"
         elif not _within(path, DOORS[found.top]):
             yield found.line, f"law 5: {found.top} comes in through {', '.join(DOORS[found.top])} alone"
 

@@ -6,10 +6,8 @@ import ast
 from pathlib import Path
 from typing import Final
 
-# The folders of the design that are plug-in folders; one that does not exist yet has nothing to satisfy.
 PLUG_INS: Final = tuple(
-    f"auth_server/{room}"
-    for room in ["grants", "client_auth", "extensions", "jobs", "endpoints", "mfa", "mail", "keys/custodians", "store/ephemeral"]
+    f"auth_server/{room}" for room in ("grants", "client_auth", "jobs", "endpoints", "mail", "keys/custodians")
 )
 PARTS: Final = frozenset({"__init__.py", "contract.py", "registry.py"})
 # The first-party doors have the contract of every door.
@@ -28,8 +26,6 @@ NOT_MEMBERS: Final = frozenset(
         "auth_server/jobs/runner.py",
         "auth_server/jobs/waits.py",
         "auth_server/mail/messages.py",
-        "auth_server/mfa/rules.py",
-        "auth_server/mfa/service.py",
     }
 )
 

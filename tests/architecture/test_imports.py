@@ -25,7 +25,7 @@ LAWFUL = {
     "shared/scope.py": "import re\nfrom shared.claims import Claim\n",
     "auth_server/__init__.py": '__version__ = "1"\n',
     "auth_server/app.py": "import starlette\nfrom auth_server import __version__, services\nimport auth_server.api.routes\n",
-    "auth_server/api/routes.py": "from auth_server.services import Services\nfrom starlette.routing import Route\n",
+    "auth_server/api/routes.py": "from auth_server.services import Services\n",
     "auth_server/cli/keys.py": "def run():\n    from auth_server.services import build_services\n",
     "auth_server/store/codes.py": "from sqlalchemy import Table\nfrom auth_server.protocol.errors import OAuthError\n",
     "auth_server/settings/load.py": "import os\nENVIRON = os.environ\n",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.registries import NOT_MEMBERS, faults
+from tests.architecture.registries import NOT_MEMBERS, PLUG_INS, faults
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,11 +42,9 @@ def test_a_registered_member_is_no_fault(tmp_path: Path) -> None:
     assert faults(tmp_path) == []
 
 
-def test_the_files_excused_from_registries_are_still_in_such_a_folder() -> None:
-    """An excuse for a folder that went away would wait there for a stranger of the same name."""
-    folders = {Path(path).parent.as_posix() for path in NOT_MEMBERS if (ROOT / path).exists()}
-
-    assert all((ROOT / folder / "registry.py").is_file() for folder in folders)
+def test_the_folders_and_the_files_that_are_excused_exist() -> None:
+    """An excuse for a file that went away would wait there for a stranger of the same name."""
+    assert [path for path in (*PLUG_INS, *sorted(NOT_MEMBERS)) if not (ROOT / path).exists()] == []
 
 
 def _write_slice(root: Path, registry: str) -> None:

@@ -261,7 +261,7 @@ async def test_a_token_lives_no_longer_than_its_server_and_its_resource_allow(
 
 def test_no_statement_is_made_of_text() -> None:
     """GHSA-r9w3-57w2-gch2: a parameter became part of a statement. Ours are expressions, or constants."""
-    # SQL comes in by these two doors alone (tests/architecture/import_law.py).
+    # SQL comes in by these two doors alone (tests/architecture/floor_plan.py).
     rooms = [Path(auth_server.__file__).parent / room for room in ("store", "migrations")]
     made = [line for room in rooms for file in room.rglob("*.py") for line in _texts_made_at_run_time(file)]
 
