@@ -67,6 +67,17 @@ class Replica:
         await self.keyring.refresh()
         return self
 
+    async def turn(self) -> None:
+        """Take one turn of the job that keeps the keys."""
+        await self.rotation.tick()
+        await self.keyring.refresh()
+
+    async def rotate(self) -> None:
+        """Let the standby sign as soon as everybody holds it."""
+        await self.pass_time(self.policy.timings.publish_ahead + 1)
+        await self.rotation.rotate_now()
+        await self.keyring.refresh()
+
     async def pass_time(self, seconds: float) -> None:
         """Wait on the virtual clock."""
         if isinstance(self.clock, FakeClock):
@@ -101,6 +112,12 @@ class Replica:
     def published(self) -> dict[str, dict[str, str]]:
         """Return the published keys by kid."""
         return {key["kid"]: key for key in json.loads(self.keyring.jwks()[0])["keys"]}
+
+
+def key_events_of(replica: Replica) -> list[tuple[str, str, str]]:
+    """Return what the audit log says: name, outcome and kid of each event."""
+    events = [json.loads(body) for _, body in replica.store.read_blocking(lambda tx: tx.audit_events.since(0, 1000))]
+    return [(event["name"], event["outcome"], event["detail"]["kid"]) for event in events]
 
 
 def header_of(token: str) -> dict[str, Any]:

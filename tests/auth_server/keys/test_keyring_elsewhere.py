@@ -61,13 +61,6 @@ def device() -> Iterator[Device]:
     made.signs.set()
 
 
-@pytest.fixture
-def replica(database: Database) -> Iterator[Replica]:
-    made = Replica(database)
-    yield made
-    made.keyring.close()
-
-
 async def a_keyring(replica: Replica, device: Device, *, seconds: float = NEVER) -> Keyring:
     await replica.start()
     threads = BoundedThreads("custodian", threads=2, waiting=8, seconds=seconds)

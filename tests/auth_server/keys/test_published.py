@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -18,13 +17,6 @@ from tests.support.databases import Database
 from tests.support.keys import POLICY, Replica
 
 W_PUB = KeyPolicy().view_lease
-
-
-@pytest.fixture
-def replica(database: Database) -> Iterator[Replica]:
-    made = Replica(database)
-    yield made
-    made.keyring.close()
 
 
 async def test_the_key_set_outlives_the_signing_lease_and_ends_with_its_own(replica: Replica, clock: FakeClock) -> None:

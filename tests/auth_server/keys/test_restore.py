@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,127 +25,103 @@ W_PUB = POLICY.timings.view_lease
 M = POLICY.timings.jwks_max_age
 
 
-@pytest.fixture
-def journal(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "published-keys.journal"
-
-
-@pytest.fixture
-def replica(any_database: Database, journal: Path) -> Iterator[Replica]:
-    made = Replica(any_database, journal=journal)
-    yield made
-    made.keyring.close()
-
-
-async def turn(replica: Replica) -> None:
-    """One turn of the job that keeps the keys."""
-    await replica.rotation.tick()
-    await replica.keyring.refresh()
-
-
-async def rotate(replica: Replica, clock: FakeClock) -> None:
-    clock.advance(N + 1)
-    await replica.rotation.rotate_now()
-    await replica.keyring.refresh()
-
-
-async def test_the_restored_key_signs_at_once_while_it_is_still_published(
-    any_database: Database, replica: Replica, clock: FakeClock
-) -> None:
+async def test_the_restored_key_signs_at_once_while_it_is_still_published(any_database: Database, journaled: Replica) -> None:
     """B < V: so it is for every backup that anybody should restore."""
-    await replica.start()
-    old = replica.active().kid
+    await journaled.start()
+    old = journaled.active().kid
     back_up(any_database)
-    await rotate(replica, clock)
-    token = await replica.sign()
-    published = replica.keyring.published()
+    await journaled.rotate()
+    token = await journaled.sign()
+    published = journaled.keyring.published()
     restore(any_database)
-    await turn(replica)
+    await journaled.turn()
 
-    restored = await replica.restore.finish()
-    await turn(replica)
+    restored = await journaled.restore.finish()
+    await journaled.turn()
 
     assert (restored.wait_seconds, restored.rings[0].active_kid, restored.rings[0].is_known) == (0, old, True)
-    assert header_of(await replica.sign())["kid"] == old
-    after = replica.keyring.published()
+    assert header_of(await journaled.sign())["kid"] == old
+    after = journaled.keyring.published()
     assert after.epoch > published.epoch
     assert header_of(token)["kid"] in after.kids  # a token of the lost time is still accepted
     assert published.kids <= after.kids
 
 
-async def test_what_was_burned_since_the_backup_stays_burned(any_database: Database, replica: Replica, clock: FakeClock) -> None:
-    await replica.start()
-    burned, standby = replica.active().kid, replica.pending().kid
+async def test_what_was_burned_since_the_backup_stays_burned(
+    any_database: Database, journaled: Replica, clock: FakeClock
+) -> None:
+    await journaled.start()
+    burned, standby = journaled.active().kid, journaled.pending().kid
     clock.advance(W_PUB + M + 1)
     back_up(any_database)
-    await replica.burning.burn(burned, reason="stolen")
-    await replica.keyring.refresh()
+    await journaled.burning.burn(burned, reason="stolen")
+    await journaled.keyring.refresh()
     restore(any_database)
-    assert replica.every()[burned].state is KeyState.ACTIVE
+    assert journaled.every()[burned].state is KeyState.ACTIVE
 
-    restored = await replica.restore.finish()
-    await turn(replica)
+    restored = await journaled.restore.finish()
+    await journaled.turn()
 
     assert restored.burned_again == (burned,)
-    assert replica.every()[burned].state is KeyState.COMPROMISED
-    assert replica.every()[burned].private_ref is None
-    assert replica.active().kid == standby
-    assert header_of(await replica.sign())["kid"] == standby
-    assert replica.keyring.published().revoked == (burned,)
+    assert journaled.every()[burned].state is KeyState.COMPROMISED
+    assert journaled.every()[burned].private_ref is None
+    assert journaled.active().kid == standby
+    assert header_of(await journaled.sign())["kid"] == standby
+    assert journaled.keyring.published().revoked == (burned,)
 
 
 async def test_a_key_that_the_backup_never_saw_is_dead_when_it_was_burned_and_verifies_when_it_was_not(
-    any_database: Database, replica: Replica, clock: FakeClock
+    any_database: Database, journaled: Replica, clock: FakeClock
 ) -> None:
-    await replica.start()
+    await journaled.start()
     back_up(any_database)
     for _ in range(2):
-        await rotate(replica, clock)
-    signed_with = replica.active().kid
-    token = await replica.sign()
-    unborn = replica.pending().kid
-    await replica.burning.burn(unborn, reason="stolen")
-    await replica.keyring.refresh()
-    last = replica.keyring.published()
+        await journaled.rotate()
+    signed_with = journaled.active().kid
+    token = await journaled.sign()
+    unborn = journaled.pending().kid
+    await journaled.burning.burn(unborn, reason="stolen")
+    await journaled.keyring.refresh()
+    last = journaled.keyring.published()
     restore(any_database)
-    assert signed_with not in replica.every()
+    assert signed_with not in journaled.every()
 
-    restored = await replica.restore.finish()
-    await turn(replica)
+    restored = await journaled.restore.finish()
+    await journaled.turn()
 
     assert restored.burned_again == (unborn,)
     assert signed_with in restored.verifying
-    after = replica.keyring.published()
+    after = journaled.keyring.published()
     assert header_of(token)["kid"] in after.kids
     assert after.revoked == last.revoked == (unborn,)
     clock.advance(V + 1)
-    await turn(replica)
-    assert signed_with not in replica.keyring.published().kids  # its last token has expired long ago
+    await journaled.turn()
+    assert signed_with not in journaled.keyring.published().kids  # its last token has expired long ago
 
 
 async def test_the_standby_signs_when_the_restored_key_was_withdrawn_since(
-    any_database: Database, replica: Replica, clock: FakeClock
+    any_database: Database, journaled: Replica, clock: FakeClock
 ) -> None:
     """A backup older than V: the active key of then is gone from every resource server; its standby of then is not."""
-    await replica.start()
-    old, standby = replica.active().kid, replica.pending().kid
+    await journaled.start()
+    old, standby = journaled.active().kid, journaled.pending().kid
     back_up(any_database)
-    await rotate(replica, clock)
+    await journaled.rotate()
     clock.advance(V + 1)
-    await turn(replica)
-    assert old not in replica.keyring.published().kids
+    await journaled.turn()
+    assert old not in journaled.keyring.published().kids
     restore(any_database)
 
-    restored = await replica.restore.finish()
-    await turn(replica)
+    restored = await journaled.restore.finish()
+    await journaled.turn()
 
     assert (restored.rings[0].active_kid, restored.wait_seconds) == (standby, 0)
-    assert header_of(await replica.sign())["kid"] == standby
-    assert replica.every()[old].state is KeyState.RETIRED  # K6: what left the key set does not come back
-    assert replica.every()[old].private_ref is None
+    assert header_of(await journaled.sign())["kid"] == standby
+    assert journaled.every()[old].state is KeyState.RETIRED  # K6: what left the key set does not come back
+    assert journaled.every()[old].private_ref is None
 
 
-async def test_an_operator_may_accept_that_nobody_holds_the_key(any_database: Database, clock: FakeClock) -> None:
+async def test_an_operator_may_accept_that_nobody_holds_the_key(any_database: Database) -> None:
     """Without a journal nothing is known to be published."""
     replica = await Replica(any_database).start()
 
@@ -158,27 +133,27 @@ async def test_an_operator_may_accept_that_nobody_holds_the_key(any_database: Da
     replica.keyring.close()
 
 
-async def test_a_key_is_made_when_all_that_the_backup_has_are_dead(any_database: Database, replica: Replica) -> None:
-    await replica.start()
-    dead = {replica.active().kid, replica.pending().kid}
+async def test_a_key_is_made_when_all_that_the_backup_has_are_dead(any_database: Database, journaled: Replica) -> None:
+    await journaled.start()
+    dead = {journaled.active().kid, journaled.pending().kid}
     back_up(any_database)
     for kid in dead:
-        await replica.burning.burn(kid, reason="stolen")
-    await replica.keyring.refresh()
+        await journaled.burning.burn(kid, reason="stolen")
+    await journaled.keyring.refresh()
     restore(any_database)
 
-    restored = await replica.restore.finish()
-    await turn(replica)
+    restored = await journaled.restore.finish()
+    await journaled.turn()
 
     assert restored.rings[0].is_new
     assert set(restored.burned_again) == dead
-    assert replica.active().kid not in dead
-    assert replica.pending().kid not in dead
-    states = [key.state for key in replica.every().values()]
+    assert journaled.active().kid not in dead
+    assert journaled.pending().kid not in dead
+    states = [key.state for key in journaled.every().values()]
     assert (states.count(KeyState.ACTIVE), states.count(KeyState.PENDING)) == (1, 1)
 
 
-async def test_the_audit_log_remembers_a_burn_without_a_journal(any_database: Database, clock: FakeClock) -> None:
+async def test_the_audit_log_remembers_a_burn_without_a_journal(any_database: Database) -> None:
     replica = await Replica(any_database).start()
     burned = replica.pending().kid
     await replica.burning.burn(burned, reason="stolen")
@@ -191,51 +166,49 @@ async def test_the_audit_log_remembers_a_burn_without_a_journal(any_database: Da
     replica.keyring.close()
 
 
-async def test_wrong_key_encryption_keys_finish_nothing(
-    any_database: Database, replica: Replica, journal: Path, clock: FakeClock
-) -> None:
-    await replica.start()
+async def test_wrong_key_encryption_keys_finish_nothing(any_database: Database, journaled: Replica, journal: Path) -> None:
+    await journaled.start()
     back_up(any_database)
-    await rotate(replica, clock)
+    await journaled.rotate()
     restore(any_database)
     stranger = Replica(any_database, keks=(OTHER_KEK,), journal=journal)
-    before = replica.every()
+    before = journaled.every()
 
     with pytest.raises(KeyUnavailable):
         await stranger.restore.finish()
 
-    assert replica.every() == before
-    await replica.keyring.refresh()
-    assert replica.keyring.fault() is not None
+    assert journaled.every() == before
+    await journaled.keyring.refresh()
+    assert journaled.keyring.fault() is not None
     stranger.keyring.close()
 
 
-async def test_an_empty_database_has_nothing_to_finish(replica: Replica) -> None:
+async def test_an_empty_database_has_nothing_to_finish(journaled: Replica) -> None:
     with pytest.raises(RestoreRefused):
-        await replica.restore.finish()
+        await journaled.restore.finish()
 
 
-async def test_finishing_a_healthy_database_rejects_nothing(replica: Replica) -> None:
-    await replica.start()
-    before = replica.keyring.published()
+async def test_finishing_a_healthy_database_rejects_nothing(journaled: Replica) -> None:
+    await journaled.start()
+    before = journaled.keyring.published()
 
-    await replica.restore.finish()
-    await turn(replica)
+    await journaled.restore.finish()
+    await journaled.turn()
 
-    after = replica.keyring.published()
+    after = journaled.keyring.published()
     assert (after.kids, after.revoked) == (before.kids, before.revoked)
     assert after.epoch > before.epoch
-    assert await replica.sign()
+    assert await journaled.sign()
 
 
-async def test_a_copied_file_put_back_is_noticed_and_settled(database: Database, journal: Path, clock: FakeClock) -> None:
+async def test_a_copied_file_put_back_is_noticed_and_settled(database: Database, journal: Path) -> None:
     """With real files, as an operator does it."""
     replica = await Replica(database, journal=journal).start()
     live = Path(database.url.removeprefix("sqlite:///"))
     backup = live.with_name("backup.sqlite3")
     with sqlite3.connect(live) as source, sqlite3.connect(backup) as target:
         source.backup(target)
-    await rotate(replica, clock)
+    await replica.rotate()
     served = replica.keyring.jwks()
     replica.keyring.close()
     database.close()
@@ -247,7 +220,7 @@ async def test_a_copied_file_put_back_is_noticed_and_settled(database: Database,
     assert restarted.keyring.fault() is not None
     assert restarted.keyring.jwks() == served
     await restarted.restore.finish()
-    await turn(restarted)
+    await restarted.turn()
 
     assert await restarted.sign()
     restarted.keyring.close()

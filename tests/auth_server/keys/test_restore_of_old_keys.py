@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,127 +19,99 @@ W_PUB = POLICY.timings.view_lease
 M = POLICY.timings.jwks_max_age
 
 
-@pytest.fixture
-def journal(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "published-keys.journal"
-
-
-@pytest.fixture
-def replica(any_database: Database, journal: Path) -> Iterator[Replica]:
-    made = Replica(any_database, journal=journal)
-    yield made
-    made.keyring.close()
-
-
-async def turn(replica: Replica) -> None:
-    """One turn of the job that keeps the keys."""
-    await replica.rotation.tick()
-    await replica.keyring.refresh()
-
-
-async def rotate(replica: Replica, clock: FakeClock) -> None:
-    clock.advance(N + 1)
-    await replica.rotation.rotate_now()
-    await replica.keyring.refresh()
-
-
-async def test_a_burn_that_no_key_set_told_yet_is_known_from_the_journal(
-    any_database: Database, replica: Replica, clock: FakeClock
-) -> None:
+async def test_a_burn_that_no_key_set_told_yet_is_known_from_the_journal(any_database: Database, journaled: Replica) -> None:
     """The command that burns writes the tombstone down before it says that the key is dead."""
-    await replica.start()
-    burned = replica.active().kid
+    await journaled.start()
+    burned = journaled.active().kid
     back_up(any_database)
-    await replica.burning.burn(burned, reason="stolen")
+    await journaled.burning.burn(burned, reason="stolen")
     restore(any_database)
 
-    restored = await replica.restore.finish()
+    restored = await journaled.restore.finish()
 
     assert restored.burned_again == (burned,)
-    assert replica.every()[burned].state is KeyState.COMPROMISED
+    assert journaled.every()[burned].state is KeyState.COMPROMISED
 
 
-async def test_a_standby_that_is_too_young_waits_until_everybody_holds_it(
-    any_database: Database, replica: Replica, clock: FakeClock
-) -> None:
-    await replica.start()
-    burned, standby = replica.active().kid, replica.pending().kid
+async def test_a_standby_that_is_too_young_waits_until_everybody_holds_it(any_database: Database, journaled: Replica) -> None:
+    await journaled.start()
+    burned, standby = journaled.active().kid, journaled.pending().kid
     back_up(any_database)
-    await replica.burning.burn(burned, reason="stolen")
+    await journaled.burning.burn(burned, reason="stolen")
     restore(any_database)
 
-    restored = await replica.restore.finish()
+    restored = await journaled.restore.finish()
 
     assert (restored.rings[0].active_kid, restored.wait_seconds) == (standby, W_PUB + M + 1)
 
 
 async def test_a_retired_key_that_was_published_last_verifies_for_v_from_now(
-    any_database: Database, replica: Replica, clock: FakeClock
+    any_database: Database, journaled: Replica, clock: FakeClock
 ) -> None:
     """After an earlier restore it may have signed again, later than this backup says."""
-    await replica.start()
-    old = replica.active().kid
-    await rotate(replica, clock)
+    await journaled.start()
+    old = journaled.active().kid
+    await journaled.rotate()
     back_up(any_database)
     clock.advance(V - 1)
-    await replica.rotation.rotate_now(emergency=True)
-    await replica.keyring.refresh()
-    assert old in replica.keyring.published().kids
+    await journaled.rotation.rotate_now(emergency=True)
+    await journaled.keyring.refresh()
+    assert old in journaled.keyring.published().kids
     restore(any_database)
 
-    await replica.restore.finish()
+    await journaled.restore.finish()
     clock.advance(V)
-    await turn(replica)
+    await journaled.turn()
 
-    assert old in replica.keyring.published().kids
+    assert old in journaled.keyring.published().kids
     clock.advance(1)
-    await turn(replica)
-    assert old not in replica.keyring.published().kids
+    await journaled.turn()
+    assert old not in journaled.keyring.published().kids
 
 
 async def test_a_key_nobody_holds_is_published_for_long_enough_before_it_signs(
-    any_database: Database, replica: Replica, journal: Path, clock: FakeClock
+    any_database: Database, journaled: Replica, journal: Path, clock: FakeClock
 ) -> None:
     """A backup older than everything that is published: its keys are gone, and stay so (K6)."""
-    await replica.start()
-    gone = {replica.active().kid, replica.pending().kid}
+    await journaled.start()
+    gone = {journaled.active().kid, journaled.pending().kid}
     back_up(any_database)
     for _ in range(3):
-        await rotate(replica, clock)
+        await journaled.rotate()
         clock.advance(V + 1)
-        await turn(replica)
+        await journaled.turn()
     restore(any_database)
 
-    restored = await replica.restore.finish()
-    await turn(replica)
+    restored = await journaled.restore.finish()
+    await journaled.turn()
 
     kid = restored.rings[0].active_kid
     assert restored.rings[0].is_new
-    assert not gone & replica.keyring.published().kids
-    assert all(replica.every()[old].private_ref is None for old in gone)
+    assert not gone & journaled.keyring.published().kids
+    assert all(journaled.every()[old].private_ref is None for old in gone)
     assert restored.wait_seconds == W_PUB + M + 1
-    assert kid in replica.keyring.published().kids
+    assert kid in journaled.keyring.published().kids
     with pytest.raises(KeyUnavailable):
-        await replica.sign()
+        await journaled.sign()
     clock.advance(W_PUB + M)
-    await turn(replica)
+    await journaled.turn()
     with pytest.raises(KeyUnavailable):
-        await replica.sign()
+        await journaled.sign()
     clock.advance(1)
-    await turn(replica)
-    assert header_of(await replica.sign())["kid"] == kid
+    await journaled.turn()
+    assert header_of(await journaled.sign())["kid"] == kid
 
 
 async def test_wrong_key_encryption_keys_make_no_key(
-    any_database: Database, replica: Replica, journal: Path, clock: FakeClock
+    any_database: Database, journaled: Replica, journal: Path, clock: FakeClock
 ) -> None:
     """Also where a new one would be needed: nobody else could open it."""
-    await replica.start()
+    await journaled.start()
     back_up(any_database)
     for _ in range(3):
-        await rotate(replica, clock)
+        await journaled.rotate()
         clock.advance(V + 1)
-        await turn(replica)
+        await journaled.turn()
     restore(any_database)
     stranger = Replica(any_database, keks=(OTHER_KEK,), journal=journal)
 
@@ -151,18 +122,18 @@ async def test_wrong_key_encryption_keys_make_no_key(
 
 
 async def test_what_was_retired_after_the_last_look_of_this_machine_goes_on_verifying(
-    any_database: Database, replica: Replica, clock: FakeClock
+    any_database: Database, journaled: Replica, clock: FakeClock
 ) -> None:
     """A journal that is older than the database knows nothing of what was withdrawn."""
-    await replica.start()
+    await journaled.start()
     other = Replica(any_database)
     for _ in range(2):
         clock.advance(N + 1)
         await other.rotation.rotate_now()
-    retiring = {kid for kid, key in replica.every().items() if key.state is KeyState.RETIRING}
+    retiring = {kid for kid, key in journaled.every().items() if key.state is KeyState.RETIRING}
 
-    await replica.restore.finish()
-    await turn(replica)
+    await journaled.restore.finish()
+    await journaled.turn()
 
-    assert retiring <= replica.keyring.published().kids | {replica.active().kid}
+    assert retiring <= journaled.keyring.published().kids | {journaled.active().kid}
     other.keyring.close()
