@@ -77,6 +77,17 @@ def test_t05_the_header_alone_is_judged_beside_a_cookie(api: Api) -> None:
     assert is_bare(call(api.app, "/me", headers=(cookie,)))
 
 
+def test_t05_the_header_alone_is_judged_beside_a_cookie_that_would_count() -> None:
+    with an_api(cookie_origins=["https://shop.example.com"]) as api:
+        cookie = (b"cookie", b"access_token=" + api.token(sub="mallory"))
+
+        assert call(api.app, "/me", headers=(cookie,)).json["sub"] == "mallory"
+        assert call(api.app, "/me", headers=(cookie, (b"authorization", b"Bearer " + api.token()))).json["sub"] == "alice"
+        bad = call(api.app, "/me", headers=(cookie, (b"authorization", b"Bearer " + api.token(aud="https://other.example"))))
+        assert (bad.status, bad.json["reason"]) == (401, "wrong_audience")
+        assert is_bare(call(api.app, "/me", headers=(cookie, (b"authorization", b"Basic YTpi"))))
+
+
 @pytest.mark.parametrize("other", [b"Bearer x", b"Basic YTpi", b""])
 def test_t06_two_headers(api: Api, other: bytes) -> None:
     for values in ([b"Bearer " + api.token(), other], [other, b"Bearer " + api.token()]):
