@@ -13,7 +13,8 @@ from resource_server.arguments import check_addresses, check_timing
 from resource_server.feed_file import FeedFile
 from resource_server.issuer import Issuer
 from resource_server.jwks.cache import HEALTHY_FACTOR, KeyCache
-from resource_server.jwks.discovery import IssuerKeys
+from resource_server.jwks.clock_distance import ClockDistance
+from resource_server.jwks.discovery import Fetch, IssuerKeys
 from resource_server.jwks.fetcher import Answer, fetch
 from resource_server.jwks.key_policy import OwnTiming
 from resource_server.jwks.source import KeySource, Tell
@@ -64,12 +65,14 @@ class Options:
         """
         policy = self._policy(issuer)
         check_addresses(issuer.issuer, issuer.metadata_url, insecure_http=self.insecure_http)
-        keys = self._keys(policy, issuer)
+        distance = ClockDistance(partial(fetch, insecure_http=self.insecure_http, tls_context=self.tls_context), self.clock)
+        keys = self._keys(policy, issuer, distance)
         return TrustedIssuer(
             policy,
             keys,
             OwnTiming(HEALTHY_FACTOR * self.jwks_refresh, policy.leeway, self.max_stale, policy.max_lifetime),
             cached_tokens=self.cached_tokens,
+            clock_distance=distance,
             revocations=self._revocations(policy, keys),
             follow_feed=self.follow_feed,
             clock=self.clock,
@@ -110,11 +113,11 @@ class Options:
             profile,
         )
 
-    def _keys(self, policy: Policy, issuer: Issuer) -> KeySource:
+    def _keys(self, policy: Policy, issuer: Issuer, ask: Fetch) -> KeySource:
         retriever = IssuerKeys(
             policy.issuer,
             policy.algorithms,
-            partial(fetch, insecure_http=self.insecure_http, tls_context=self.tls_context),
+            ask,
             metadata_url=issuer.metadata_url,
             insecure_http=self.insecure_http,
         )

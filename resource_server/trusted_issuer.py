@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from resource_server.jwks.clock_distance import ClockDistance
 from resource_server.jwks.key_policy import OwnTiming, find_violations
 from resource_server.jwks.source import KeySource
 from resource_server.revocations import Revocations
@@ -29,6 +30,7 @@ class TrustedIssuer:
 
     Args:
         cached_tokens: how many verified tokens are remembered; 0 for none.
+        clock_distance: how far the issuer's clock is ahead, as last seen.
         revocations: what this issuer has revoked.
         follow_feed: whether to ask it.
         clock: seconds since the epoch.
@@ -42,6 +44,7 @@ class TrustedIssuer:
         timing: OwnTiming,
         *,
         cached_tokens: int,
+        clock_distance: ClockDistance,
         revocations: Revocations,
         follow_feed: bool = True,
         clock: Callable[[], float],
@@ -51,7 +54,7 @@ class TrustedIssuer:
         self.keys: Final = keys
         self.revocations: Final = revocations
         keys.on_feed = revocations.follow if follow_feed else lambda _: revocations.follow(None)
-        self._timing = timing
+        self._timing, self._clock_distance = timing, clock_distance
         self._verified = VerifiedTokens(cached_tokens, policy.leeway)
         self._clock, self._monotonic = clock, monotonic
 
@@ -138,12 +141,13 @@ class TrustedIssuer:
 
     def statistics(self) -> dict[str, float]:
         """Return counters and gauges: of the keys, of the revocation feed, and how many tokens are remembered."""
-        keys, feed = self.keys, self.revocations
+        keys, feed, ahead = self.keys, self.revocations, self._clock_distance.seconds
         return {
             "fetches": keys.fetches,
             "failed_fetches": keys.failed_fetches,
             "keys": len(keys.view.key_set.keys),
             "keys_age_seconds": keys.age_seconds if keys.age_seconds is not None else float("nan"),
+            "clock_ahead_seconds": ahead if ahead is not None else float("nan"),
             "degraded": float(keys.is_degraded),
             "verified_tokens": len(self._verified),
             "feed_followed": float(feed.is_followed),

@@ -108,13 +108,13 @@ class TrustedIssuers(Mapping[str, TrustedIssuer]):
         return Readiness(not reasons, tuple(reasons), (*outages, *faults, *warnings))
 
     def statistics(self) -> dict[str, float]:
-        """Return the issuers' statistics together: sums, and the greatest ages."""
+        """Return the issuers' statistics together: sums, the greatest ages, and the clock that is farthest off."""
         every = [issuer.statistics() for issuer in self._by_name.values()]
         return {
-            name: _greatest([one[name] for one in every]) if name.endswith("_age_seconds") else sum(one[name] for one in every)
+            name: _greatest([one[name] for one in every]) if name.endswith("_seconds") else sum(one[name] for one in every)
             for name in every[0]
         }
 
 
-def _greatest(ages: Sequence[float]) -> float:
-    return max((age for age in ages if not isnan(age)), default=float("nan"))
+def _greatest(seconds: Sequence[float]) -> float:
+    return max((each for each in seconds if not isnan(each)), key=abs, default=float("nan"))

@@ -22,6 +22,7 @@ from resource_server.cli.inputs import read_token_if_given
 from resource_server.diagnosis.addresses import differences
 from resource_server.diagnosis.report import Check, Mistake, Report, State, Verdict, unique
 from resource_server.jwks.cache import HEALTHY_FACTOR
+from resource_server.jwks.clock_distance import ahead_by
 from resource_server.jwks.discovery import Metadata, metadata_addresses, parse_metadata
 from resource_server.jwks.fetcher import Answer, FetchFailed, fetch
 from resource_server.jwks.key_policy import OwnTiming, find_violations
@@ -103,8 +104,7 @@ def _find_metadata(settings: Settings, ask: Callable[[str], Answer]) -> Found | 
             if error.status == _NOT_FOUND and position + 1 < len(addresses):
                 continue
             return _unreachable(settings, url, error)
-        # The server's second began up to one before; the middle of it and of the exchange is the best guess.
-        ahead = None if answer.date is None else answer.date + 0.5 - (asked_at + time.time()) / 2
+        ahead = None if answer.date is None else ahead_by(answer.date, asked_at, time.time())
         return Found(url, answer.body or b"", ahead)
     raise AssertionError("there is always an address")
 

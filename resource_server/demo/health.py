@@ -82,6 +82,7 @@ def _metrics(guard: Guard, counts: Counter[tuple[str, str]]) -> str:
         ("jwks_keys", "gauge", "keys"),
         ("jwks_age_seconds", "gauge", "keys_age_seconds"),
         ("jwks_degraded", "gauge", "degraded"),
+        ("issuer_clock_ahead_seconds", "gauge", "clock_ahead_seconds"),
         ("verified_tokens", "gauge", "verified_tokens"),
         ("revocation_feed_pages_total", "counter", "feed_pages"),
         ("revocation_feed_failures_total", "counter", "failed_feed_pages"),

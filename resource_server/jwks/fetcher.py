@@ -38,7 +38,7 @@ class FetchFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A good answer: 200 with its body, or 304 with `body` None. `date` is the server's own time, in seconds since the epoch."""
+    """A good answer: 200 with its body, or 304 with `body` None. `date` is the server's time now, in seconds since the epoch."""
 
     body: bytes | None
     etag: str | None
@@ -165,7 +165,7 @@ def _exchange(bounded: _BoundedSocket, parts: SplitResult, etag: str | None, max
     connection.request("GET", _path(parts), headers=headers)
     response = connection.getresponse()
     if response.status == http.client.NOT_MODIFIED and etag is not None:
-        return Answer(None, etag)
+        return Answer(None, etag, _date(response))
     if response.status != http.client.OK:
         kind = "redirects are not followed" if 300 <= response.status < 400 else "not 200"
         raise FetchFailed(f"status {response.status}: {kind}", _retry_after(response), response.status)
@@ -187,7 +187,10 @@ def _bounded_body(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
 
 def _date(response: http.client.HTTPResponse) -> float | None:
     try:
-        return parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
+        age = response.headers.get("Age", "0").strip()
+        # A cache on the way keeps the Date of the first answer, and says how old that is (RFC 9111 section 5.1).
+        passed = float(age[:9]) if age.isascii() and age.isdigit() else 0.0
+        return parsedate_to_datetime(response.headers.get("Date", "")).timestamp() + passed
     except (ValueError, TypeError, OverflowError):
         return None
 

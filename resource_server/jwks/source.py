@@ -217,8 +217,7 @@ class KeySource:
 
     def _with_cause(self, refusal: KeysUnavailable) -> KeysUnavailable:
         cause = self.last_failure or "the issuer has not answered yet"
-        # The cause last: it may be long, and a log cuts it.
-        refusal.hint = f"{refusal.hint} (settings: issuer, metadata_url): {cause}"
+        refusal.hint = f"{refusal.hint} (settings: issuer, metadata_url): {cause}"  # the cause last: a log cuts what is long
         return refusal
 
     # The thread.
