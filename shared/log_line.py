@@ -53,7 +53,10 @@ def is_secret_name(name: str) -> bool:
 
 
 def format_line(epoch_seconds: float, level: str, event: str, fields: Mapping[str, object]) -> str:
-    """Return the line, without its line feed. `ts` is RFC 3339 in UTC with milliseconds; members that are None are left out."""
+    """Return the line, without its line feed. `ts` is RFC 3339 in UTC with milliseconds; members that are None are left out.
+
+    A member that is called like one that every line begins with is told as `field_…`, so that none takes the other's place.
+    """
     if not _OWN_NAMES.isdisjoint(fields):
         fields = {f"field_{name}" if name in _OWN_NAMES else name: value for name, value in fields.items()}
     pieces = [f'{{"ts":"{_stamp(epoch_seconds)}","level":"{level}","event":{_spelt(event)}']

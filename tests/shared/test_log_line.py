@@ -78,6 +78,15 @@ def test_the_time_is_rfc_3339_in_utc_with_milliseconds() -> None:
     assert json.loads(_line({}))["ts"] == "2027-01-15T08:00:00.250Z"
 
 
+def test_no_member_takes_the_place_of_what_every_line_begins_with() -> None:
+    line = json.loads(_line({"ts": "yesterday", "level": "none", "event": "nothing", "path": "/token"}))
+
+    assert (line["level"], line["event"]) == ("info", "request")
+    assert line["ts"].startswith("2027-")
+    assert (line["field_ts"], line["field_level"], line["field_event"]) == ("yesterday", "none", "nothing")
+    assert line["path"] == "/token"
+
+
 def _texts(value: Any) -> str:
     if isinstance(value, dict):
         return "".join(_texts(part) for pair in value.items() for part in pair)
