@@ -181,11 +181,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, overrides: Mappin
         **(os.environ if environ is None else environ),
         **{PREFIX + name: value for name, value in (overrides or {}).items()},
     }
-    loaded = load(PREFIX, TABLE, given, lambda path: Path(path).read_text(encoding="utf-8"))
-    faults = _find_faults(loaded.values)
-    if faults:
-        raise SettingsError(faults)
-    return _settings(loaded)
+    return _settings(load(PREFIX, TABLE, given, lambda path: Path(path).read_text(encoding="utf-8"), _find_faults))
 
 
 def guard_of(environ: Mapping[str, str] | None, on_event: Tell) -> Guard:

@@ -53,12 +53,20 @@ class Loaded:
     warnings: tuple[str, ...] = field(default=())
 
 
-def load(prefix: str, table: Sequence[Setting], environ: Mapping[str, str], read_file: Callable[[str], str]) -> Loaded:
+def load(
+    prefix: str,
+    table: Sequence[Setting],
+    environ: Mapping[str, str],
+    read_file: Callable[[str], str],
+    together: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _values: (),
+) -> Loaded:
     """Read every setting of the table from `environ`.
 
     Args:
         prefix: what all names start with, such as `AUTH_SERVER_`.
         read_file: returns the text of the file a `_FILE` twin names; OSError and UnicodeDecodeError become faults.
+        together: returns a fault for each combination of values that does not fit. What it says of a setting that could not be read,
+            and is at its default therefore, is left out.
 
     Raises:
         SettingsError: with every fault at once. A fault never repeats a secret's value.
@@ -78,6 +86,8 @@ def load(prefix: str, table: Sequence[Setting], environ: Mapping[str, str], read
     for name in sorted(name for name in twins if environ.get(name, "").strip()):
         _read_twin(name, environ[name], texts, read_file, faults)
     values, given = _parse(prefix, table, texts, faults)
+    unread = [row.name.lower() for row in table if prefix + row.name in texts and row.name not in given]
+    faults += [fault for fault in together(values) if not any(name in fault.lower() for name in unread)]
     if faults:
         raise SettingsError(faults)
     warning = f"ignored (injected by a Kubernetes service link): {', '.join(ignored)}" if ignored else None

@@ -13,7 +13,7 @@ from auth_server.settings.settings import Settings
 from auth_server.settings.table import PREFIX, TABLE
 from shared import settings as read
 from shared.key_policy import KeyPolicy
-from shared.settings import Loaded, SettingsError
+from shared.settings import Loaded
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -22,7 +22,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     Raises:
         SettingsError: with every fault at once.
     """
-    return _checked(_loaded(os.environ if environ is None else environ))
+    return _settled(_loaded(os.environ if environ is None else environ))
 
 
 def effective(environ: Mapping[str, str] | None = None) -> list[tuple[str, str, bool, str]]:
@@ -32,27 +32,27 @@ def effective(environ: Mapping[str, str] | None = None) -> list[tuple[str, str, 
         SettingsError: with every fault at once.
     """
     loaded = _loaded(os.environ if environ is None else environ)
-    _checked(loaded)
     return [
         (PREFIX + row.name, read.masked(row, loaded.values[row.name]), row.name in loaded.given, row.meaning) for row in TABLE
     ]
 
 
 def _loaded(environ: Mapping[str, str]) -> Loaded:
-    return read.load(PREFIX, TABLE, environ, lambda path: Path(path).read_text(encoding="utf-8"))
+    return read.load(PREFIX, TABLE, environ, lambda path: Path(path).read_text(encoding="utf-8"), _faults_together)
 
 
-def _checked(loaded: Loaded) -> Settings:
+def _faults_together(values: Mapping[str, Any]) -> list[str]:
+    return find_faults(_settled(Loaded(values, frozenset())))
+
+
+def _settled(loaded: Loaded) -> Settings:
     value = dict(loaded.values)
     timings = _key_policy(value)
     loopback = read.is_loopback(urlsplit(str(value["ISSUER"])).hostname)
     warnings = (*loaded.warnings, *_mail_warnings(value, loopback=loopback))
     settled = value | _left_open(value, loopback=loopback)
     # A setting and its field have one name, so that a row without a field, and a field without a row, is a TypeError at once.
-    settings = Settings(**{name.lower(): found for name, found in settled.items()}, key_policy=timings, warnings=warnings)
-    if faults := find_faults(settings):
-        raise SettingsError(faults)
-    return settings
+    return Settings(**{name.lower(): found for name, found in settled.items()}, key_policy=timings, warnings=warnings)
 
 
 def _left_open(value: Mapping[str, Any], *, loopback: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import json
 from typing import Final
 
 from resource_server.cli.codes import OK, UNHEALTHY
+from resource_server.jwks.fetcher import reason_of
 from resource_server.settings import Settings
 
 _HEALTH_SECONDS: Final = 3.0
@@ -23,7 +24,7 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
         answer = connection.getresponse()
         ready, body = answer.status == http.client.OK, json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
-        ready, body = False, {"status": "no answer", "reasons": [f"{host}:{settings.port}: {error}"], "warnings": []}
+        ready, body = False, {"status": "no answer", "reasons": [f"{host}:{settings.port}: {reason_of(error)}"], "warnings": []}
     finally:
         connection.close()
     if given.json:

@@ -26,7 +26,11 @@ _OVERRIDES: Final = (("issuer", "ISSUER"), ("audience", "AUDIENCE"), ("metadata_
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    if not (sys.argv[1:] if arguments is None else arguments):
+        parser.print_help()
+        return WRONG_SETTINGS
+    given = parser.parse_args(arguments)
     overrides = {name: value for word, name in _OVERRIDES if (value := getattr(given, word, None)) is not None}
     try:
         settings = load_settings(overrides=overrides)

@@ -91,7 +91,7 @@ def fetch(
         deadline = clock() + total_seconds
         raw = _connect(urlsplit(url), deadline, clock, tls_context)
     except (OSError, ValueError) as error:
-        raise FetchFailed(f"cannot connect: {error}") from error
+        raise FetchFailed(f"cannot connect: {reason_of(error)}") from error
     try:
         return _exchange(_BoundedSocket(raw, deadline, clock), urlsplit(url), etag, max_bytes, authorization)
     except TimeoutError as error:
@@ -125,7 +125,7 @@ def post(
         deadline = clock() + total_seconds
         raw = _connect(parts, deadline, clock, tls_context)
     except (OSError, ValueError) as error:
-        raise FetchFailed(f"cannot connect: {error}") from error
+        raise FetchFailed(f"cannot connect: {reason_of(error)}") from error
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Connection": "close", "Content-Type": media_type}
     if authorization is not None:
         headers["Authorization"] = authorization
@@ -142,6 +142,11 @@ def post(
         raise FetchFailed(f"the exchange broke off: {type(error).__name__} {error}") from error
     finally:
         raw.close()
+
+
+def reason_of(error: Exception) -> str:
+    """Return why an exchange failed, for people: the system's own words, without its number."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _connection(bounded: _BoundedSocket, parts: SplitResult) -> http.client.HTTPConnection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -63,6 +63,21 @@ def test_what_is_given_is_parsed() -> None:
 
 def test_variables_of_other_programs_are_left_alone() -> None:
     assert settings.load("APP_", TABLE, {"PATH": "/bin", "APPLE": "1"}, _read).given == frozenset()
+
+
+def test_what_does_not_fit_together_is_told_with_the_rest_but_not_of_what_could_not_be_read() -> None:
+    def together(values: Mapping[str, Any]) -> list[str]:
+        said = [f"APP_MODE does not fit: {values['MODE']}"]
+        return said if values["PORT"] != 8000 else [*said, "APP_PORT does not fit APP_LEEWAY"]
+
+    def faults(**environ: str) -> tuple[str, ...]:
+        with pytest.raises(SettingsError) as refused:
+            settings.load("APP_", TABLE, {f"APP_{name}": value for name, value in environ.items()}, _read, together)
+        return refused.value.faults
+
+    assert faults() == ("APP_MODE does not fit: None", "APP_PORT does not fit APP_LEEWAY")
+    assert faults(PORT="80") == ("APP_MODE does not fit: None",)
+    assert [fault.split(":")[0] for fault in faults(LEEWAY="-1")] == ["APP_LEEWAY", "APP_MODE does not fit"]
 
 
 def test_all_faults_are_told_at_once() -> None:

@@ -44,11 +44,12 @@ def test_check_says_good_or_lists_every_fault(monkeypatch: pytest.MonkeyPatch, c
     capsys.readouterr()
     monkeypatch.setenv("RESOURCE_SERVER_PORT", "x")
     monkeypatch.setenv("RESOURCE_SERVER_LEEWAY", "99")
+    monkeypatch.setenv("RESOURCE_SERVER_ISSUER", "http://issuer.example")
 
     assert main(["config", "check"]) == WRONG_SETTINGS
-    assert capsys.readouterr().err.count("  - ") == 2
+    assert capsys.readouterr().err.count("  - ") == 3
     assert main(["config", "check", "--json"]) == WRONG_SETTINGS
-    assert len(json.loads(capsys.readouterr().out)["faults"]) == 2
+    assert len(json.loads(capsys.readouterr().out)["faults"]) == 3
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,12 @@ def test_help_has_an_example(words: list[str], capsys: pytest.CaptureFixture[str
     assert "example" in capsys.readouterr().out or words == ["config"]
 
 
-@pytest.mark.parametrize("words", [[], ["nothing"], ["config"], ["serve", "--port", "1"]])
+def test_without_a_word_the_overview_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == WRONG_SETTINGS
+    assert "doctor" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["nothing"], ["config"], ["serve", "--port", "1"]])
 def test_wrong_usage_ends_with_two(words: list[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(words)
@@ -75,7 +81,9 @@ def test_health_of_nothing_is_unhealthy(monkeypatch: pytest.MonkeyPatch, capsys:
         monkeypatch.setenv("RESOURCE_SERVER_PORT", str(unused.getsockname()[1]))
 
         assert main(["health"]) == UNHEALTHY
-    assert "no answer" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "no answer" in told
+    assert "Errno" not in told
 
 
 def test_a_port_that_is_taken_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -169,7 +169,7 @@ def test_nobody_there_is_a_failure() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-        with pytest.raises(FetchFailed, match="cannot connect"):
+        with pytest.raises(FetchFailed, match="cannot connect: Connection refused"):
             fetch(f"http://127.0.0.1:{port}/x")
 
 
