@@ -153,12 +153,17 @@ class Settings:
             on_event=on_event,
             insecure_http=self.insecure_http,
             cookie_origins=self.cookie_origins,
-            decryption=self._decryption(),
+            decryption=self.decryption(),
             silent_feed=self.silent_feed,
             require_snapshot=self.require_snapshot,
         )
 
-    def _decryption(self) -> DecryptionKeys | None:
+    def decryption(self) -> DecryptionKeys | None:
+        """Return what opens encrypted tokens; None where none are taken.
+
+        Raises:
+            SettingsError: the extra is not installed, or the folder cannot be used.
+        """
         if not self.encrypted_tokens or self.state_dir is None:
             return None
         try:

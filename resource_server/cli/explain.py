@@ -6,12 +6,13 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from resource_server.cli.codes import OK, UNDECIDED, UNHEALTHY
 from resource_server.cli.inputs import read_token
 from resource_server.cli.render import Look, render
+from resource_server.decryption import is_encrypted
 from resource_server.diagnosis.explain import explain
 from resource_server.diagnosis.report import Report, Verdict
 from resource_server.guard import Guard
@@ -41,9 +42,20 @@ def report_on(settings: Settings, text: str, given: argparse.Namespace) -> Repor
             who.require(*scopes, role=roles, permission=permissions)
 
     try:
-        return explain(text, verify, guard.policy, int(time.time()))
+        return explain(text, verify, guard.policy, int(time.time()), open_nested=_opener(settings))
     finally:
         guard.close()
+
+
+def _opener(settings: Settings) -> Callable[[str], str]:
+    """Return what opens the encrypted tokens of this API, and leaves all others as they are."""
+    keys = settings.decryption()
+
+    def open_nested(token: str) -> str:
+        compact = token.encode("ascii", "replace")
+        return keys.open(compact).decode("ascii", "replace") if keys is not None and is_encrypted(compact) else token
+
+    return open_nested
 
 
 def _await_first_answer(guard: Guard) -> None:

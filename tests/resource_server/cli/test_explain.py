@@ -18,10 +18,12 @@ import pytest
 
 from resource_server.cli import OK, UNDECIDED, UNHEALTHY, WRONG_SETTINGS, main
 from resource_server.cli.render import Look, render
+from resource_server.decryption import DecryptionKeys
 from resource_server.diagnosis.report import Check, Mistake, Report, State, Verdict
 from resource_server.testing import start_issuer
 from shared.key_policy import KeyPolicy
 from tests.resource_server.support import AUDIENCE, IssuerServer, Reply, a_token, claims, jwks
+from tests.resource_server.test_decryption import nested, published
 
 ROOT = Path(__file__).parents[3]
 
@@ -81,6 +83,20 @@ def test_what_a_route_asks_is_explained_too(issuer: IssuerServer, capsys: pytest
     assert run(capsys, "explain", token_of(issuer), "--scope", "notes:read")[0] == OK
     assert run(capsys, "explain", token_of(issuer), "--scope", "notes:write")[1]["reason"] == "insufficient_scope"
     assert run(capsys, "explain", token_of(issuer), "--role", "admin")[1]["reason"] == "missing_role"
+
+
+def test_an_encrypted_token_is_opened_and_explained(
+    issuer: IssuerServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RESOURCE_SERVER_ENCRYPTED_TOKENS", "true")
+    monkeypatch.setenv("RESOURCE_SERVER_STATE_DIR", str(tmp_path))
+    key = published(DecryptionKeys(tmp_path, AUDIENCE))
+    good, wrong = (nested(token_of(issuer, **members).encode(), key).decode() for members in ({}, {"aud": "account"}))
+
+    assert run(capsys, "explain", good)[1]["summary"] == "accepted"
+    code, report = run(capsys, "explain", wrong)
+    assert (code, report["reason"]) == (UNHEALTHY, "wrong_audience")
+    assert next(check["got"] for check in report["checks"] if check["name"] == "audience") == "account"
 
 
 def test_without_the_issuers_keys_it_is_undecided(issuer: IssuerServer, capsys: pytest.CaptureFixture[str]) -> None:

@@ -204,6 +204,26 @@ def test_an_encrypted_token_that_opens_is_no_mistake() -> None:
     assert (report.summary, names_of(report)) == ("accepted", [])
 
 
+def test_what_is_inside_an_encrypted_token_is_what_is_explained() -> None:
+    inside = MISTAKES["trailing_slash"].decode()
+
+    report = explain(
+        "a.b.c.d.e", lambda _token: verify(inside.encode(), KEYS, POLICY, NOW), POLICY, NOW, open_nested=lambda _: inside
+    )
+
+    assert names_of(report) == ["trailing_slash"]
+    assert next(check.got for check in report.checks if check.name == "algorithm") == "'RS256'"
+
+
+def test_an_encrypted_token_of_another_key_is_no_unknown_thing() -> None:
+    def cannot_open(_token: str) -> str:
+        raise Undecryptable("another key")
+
+    report = explain("a.b.c.d.e", lambda _token: None, POLICY, NOW, open_nested=cannot_open)
+
+    assert (report.reason, names_of(report)) == ("undecryptable", ["undecryptable"])
+
+
 def test_a_wrong_name_of_the_issuer_comes_before_its_keys_that_are_not_here() -> None:
     def no_keys(_token: str) -> None:
         raise KeysUnavailable("no usable key set")
