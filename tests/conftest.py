@@ -1,4 +1,4 @@
-"""Fixtures that any test may ask for: a virtual clock, and stores on real databases."""
+"""Fixtures that any test may ask for: a virtual clock, stores on real databases, and a running auth server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ from auth_server.store.store import Store
 from tests.support.clock import FakeClock
 from tests.support.databases import Database, PostgresCluster, SqliteTemplate, find_postgres, skip_or_fail
 from tests.support.hsm import an_hsm, find_softhsm
+from tests.support.issuers import (
+    any_issuer,
+    any_issuer_database,
+    issuer,
+    issuer_database,
+    prepared_postgres,
+    prepared_sqlite,
+)
 from tests.support.kms import a_kms
+
+__all__ = ["any_issuer", "any_issuer_database", "issuer", "issuer_database", "prepared_postgres", "prepared_sqlite"]
 
 # No test judges time: a busy machine would fail a law that holds. What must be quick is measured by `make bench`.
 settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)

@@ -1,14 +1,17 @@
-"""A running auth server for the tests below this folder."""
+"""The outside world, for attacks by what is fetched from it."""
 
 from __future__ import annotations
 
-from tests.support.issuers import (
-    any_issuer,
-    any_issuer_database,
-    issuer,
-    issuer_database,
-    prepared_postgres,
-    prepared_sqlite,
-)
+from collections.abc import AsyncIterator
+from pathlib import Path
 
-__all__ = ["any_issuer", "any_issuer_database", "issuer", "issuer_database", "prepared_postgres", "prepared_sqlite"]
+import pytest
+
+from tests.support.outside import Outside, an_outside
+
+
+@pytest.fixture
+async def outside(tmp_path: Path) -> AsyncIterator[Outside]:
+    """Servers of others, on loopback under names of their own."""
+    async with an_outside(tmp_path / "outside") as made:
+        yield made

@@ -5,26 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import httpx2
 import pytest
 
 from auth_server.settings.settings import Settings
+from tests.support.answers import assert_refused
 from tests.support.auth_app import ISSUER, Issuer
 from tests.support.builders import NOTES
 from tests.support.keys import claims_of
 from tests.support.visitor import Visitor, a_code, answer_of
-
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-def _assert_refused(answer: httpx2.Response, error: str = "invalid_grant", status: int = 400) -> None:
-    assert (answer.status_code, answer.json().get("error")) == (status, error), answer.text
-    assert answer.headers["cache-control"] == "no-store"
-    assert "access_token" not in answer.text
-
-
-async def _userinfo(issuer: Issuer, token: str) -> httpx2.Response:
-    return await issuer.http.get("/userinfo", headers={"Authorization": f"Bearer {token}"})
 
 
 async def test_c15_a_session_that_ended_before_the_consent_gives_no_code(issuer: Issuer) -> None:
@@ -84,7 +72,7 @@ async def test_cve_83_two_client_ids_in_one_request(issuer: Issuer) -> None:
 
     answer = await Visitor(issuer).exchange(code, "app", client_id="other")
 
-    _assert_refused(answer, "invalid_client", 401)
+    assert_refused(answer, "invalid_client", status=401)
 
 
 async def test_cve_87_the_answer_names_its_issuer(issuer: Issuer) -> None:
@@ -139,7 +127,7 @@ async def test_another_resource_at_the_exchange_is_refused_and_costs_nothing(iss
     visitor = Visitor(issuer)
     code = await visitor.code(resource=NOTES)
 
-    _assert_refused(await visitor.exchange(code, resource="https://unknown.example"), "invalid_target")
+    assert_refused(await visitor.exchange(code, resource="https://unknown.example"), "invalid_target")
     assert (await visitor.exchange(code, resource=NOTES)).status_code == 200
 
 
@@ -153,7 +141,7 @@ async def test_offline_access_outlives_the_session_and_names_none(issuer: Issuer
 
     assert "sid" in claims_of(bound["access_token"])
     assert "sid" not in claims_of(offline["access_token"])
-    _assert_refused(await issuer.refresh(bound["refresh_token"], "app"))
+    assert_refused(await issuer.refresh(bound["refresh_token"], "app"))
     assert (await issuer.refresh(offline["refresh_token"], "app")).status_code == 200
 
 
@@ -170,8 +158,8 @@ async def test_f06_what_ends_every_family_of_a_code(issuer: Issuer, ended: str) 
     else:
         await services.consents.withdraw(sub, "app")
 
-    _assert_refused(await issuer.refresh(tokens["refresh_token"], "app"))
-    assert (await _userinfo(issuer, tokens["access_token"])).status_code == 401
+    assert_refused(await issuer.refresh(tokens["refresh_token"], "app"))
+    assert (await issuer.userinfo(tokens["access_token"])).status_code == 401
 
 
 def test_the_lifetime_of_a_code_is_at_most_a_minute() -> None:

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 import pytest
 
-from shared import base64url
-from tests.support.auth_app import ISSUER, REDIRECTS, Issuer
+from tests.support.auth_app import ISSUER, Issuer
 from tests.support.builders import NOTES
-from tests.support.keys import claims_of
 from tests.support.visitor import CALLBACK, CHALLENGE, Visitor, answer_of, parameters
-
-
-async def _refusal(visitor: Visitor, client: str = "app", **changes: str | None) -> dict[str, str]:
-    """The error that goes back to the client; row B28 for each of them: with `state`, with `iss`, without a code."""
-    response = await visitor.authorize(client, **changes)
-    assert response.headers["location"].startswith(f"{REDIRECTS[client]}?"), response.headers["location"]
-    answer = answer_of(response)
-    assert (answer["iss"], answer["state"]) == (ISSUER, "state-of-a-test")
-    assert "code" not in answer
-    return answer
-
 
 _Changes = dict[str, str | None]
 
 
 async def _assert_goes_back(issuer: Issuer, error: str, *faults: _Changes) -> None:
     for changes in faults:
-        assert (await _refusal(Visitor(issuer), **changes))["error"] == error, changes
+        assert (await Visitor(issuer).refusal(**changes))["error"] == error, changes
 
 
 async def test_b01_no_response_type(issuer: Issuer) -> None:
@@ -142,7 +128,7 @@ async def test_other_faults_go_back_to_the_client_too(issuer: Issuer, error: str
 
 
 async def test_b04_no_pkce_public_client(issuer: Issuer) -> None:
-    answer = await _refusal(Visitor(issuer), "spa", code_challenge=None, code_challenge_method=None)
+    answer = await Visitor(issuer).refusal("spa", code_challenge=None, code_challenge_method=None)
 
     assert answer["error"] == "invalid_request"
 
@@ -151,80 +137,6 @@ async def test_b11_what_is_left_is_granted_and_told(issuer: Issuer) -> None:
     tokens = await Visitor(issuer).tokens(scope="openid admin")
 
     assert tokens["scope"] == "openid"
-
-
-async def test_b14_silent_consent(issuer: Issuer) -> None:
-    visitor = Visitor(issuer)
-    await visitor.sign_in()
-
-    assert (await _refusal(visitor, prompt="none"))["error"] == "consent_required"
-
-
-async def test_b14_consent_of_somebody_else_does_not_count(issuer: Issuer) -> None:
-    await Visitor(issuer).code()
-    visitor = Visitor(issuer)
-    await visitor.sign_in("bob")
-
-    assert (await _refusal(visitor, prompt="none"))["error"] == "consent_required"
-
-
-async def test_silence_succeeds_for_somebody_who_signed_in_and_consented(issuer: Issuer) -> None:
-    visitor = Visitor(issuer)
-    await visitor.code()
-
-    assert "code" in answer_of(await visitor.authorize(prompt="none"))
-
-
-async def test_b16_a_stale_session(issuer: Issuer) -> None:
-    visitor = Visitor(issuer)
-    await visitor.code()
-    issuer.clock.advance(5)
-
-    assert (await _refusal(visitor, prompt="none", max_age="1"))["error"] == "login_required"
-    assert "code" in answer_of(await visitor.authorize(prompt="none", max_age="6"))
-
-
-async def test_b17_another_persons_hint(issuer: Issuer) -> None:
-    hint = (await Visitor(issuer).tokens(username="bob"))["id_token"]
-    visitor = Visitor(issuer)
-    await visitor.code()
-
-    assert (await _refusal(visitor, prompt="none", id_token_hint=hint))["error"] == "login_required"
-
-
-async def test_a_hint_of_the_person_who_is_signed_in(issuer: Issuer) -> None:
-    visitor = Visitor(issuer)
-    hint = (await visitor.tokens())["id_token"]
-    # Also long after it expired.
-    await issuer.advance(3600)
-
-    assert "code" in answer_of(await visitor.authorize(prompt="none", id_token_hint=hint))
-
-
-async def test_b18_a_forged_hint(issuer: Issuer) -> None:
-    visitor = Visitor(issuer)
-    tokens = await visitor.tokens()
-    header, payload, signature = tokens["id_token"].split(".")
-    unsigned = base64url.encode(b'{"alg":"none","typ":"JWT"}')
-    flipped = ("A" if signature[9] != "A" else "B").join([signature[:9], signature[10:]])
-    other = base64url.encode(json.dumps(claims_of(tokens["id_token"]) | {"sub": "mallory"}).encode())
-
-    for forged in (
-        f"{unsigned}.{payload}.",
-        f"{header}.{payload}.{flipped}",
-        f"{header}.{other}.{signature}",
-        tokens["access_token"],
-        "eyJ",
-    ):
-        answer = await _refusal(Visitor(issuer), prompt="none", id_token_hint=forged)
-        assert answer["error"] == "invalid_request"
-        assert "mallory" not in str(answer)
-
-
-async def test_a_hint_for_another_client_is_no_hint(issuer: Issuer) -> None:
-    hint = (await Visitor(issuer).tokens("other"))["id_token"]
-
-    assert (await _refusal(Visitor(issuer), id_token_hint=hint))["error"] == "invalid_request"
 
 
 async def test_b20_a_request_uri_never_causes_a_connection(issuer: Issuer) -> None:
@@ -236,7 +148,7 @@ async def test_b20_a_request_uri_never_causes_a_connection(issuer: Issuer) -> No
 
     async with await asyncio.start_server(listen, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        answer = await _refusal(Visitor(issuer), request_uri=f"http://127.0.0.1:{port}/x")
+        answer = await Visitor(issuer).refusal(request_uri=f"http://127.0.0.1:{port}/x")
         await asyncio.sleep(0)
 
     assert answer["error"] == "request_uri_not_supported"

@@ -22,7 +22,7 @@ from tests.support.assertions import LEFT_OUT, a_party, shown
 from tests.support.auth_app import ISSUER, SECRETS, Issuer, basic, running
 from tests.support.builders import NOW, a_client
 from tests.support.databases import Database
-from tests.support.outside import NoNetwork, Outside, an_outside, answer
+from tests.support.outside import NoNetwork, Outside, answer
 
 GRANT = {"grant_type": "client_credentials"}
 JWKS_URI = "https://signer.outside.example/jwks"
@@ -248,12 +248,6 @@ async def test_neither_the_answer_nor_the_log_repeats_an_assertion(signing: Issu
 
     for part in assertion.split("."):
         assert part not in answered.text + "".join(signing.log)
-
-
-@pytest.fixture
-async def outside(tmp_path: Path) -> AsyncIterator[Outside]:
-    async with an_outside(tmp_path / "outside") as made:
-        yield made
 
 
 @pytest.fixture

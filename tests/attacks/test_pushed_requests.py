@@ -6,18 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.auth_app import ISSUER, REDIRECTS, Issuer
+from tests.support.auth_app import Issuer
 from tests.support.visitor import CALLBACK, Visitor, answer_of, parameters
-
-
-async def _refusal(visitor: Visitor, client: str = "app", **changes: str | None) -> dict[str, str]:
-    """The error that goes back to the client; row B28 for each of them: with `state`, with `iss`, without a code."""
-    response = await visitor.authorize(client, **changes)
-    assert response.headers["location"].startswith(f"{REDIRECTS[client]}?"), response.headers["location"]
-    answer = answer_of(response)
-    assert (answer["iss"], answer["state"]) == (ISSUER, "state-of-a-test")
-    assert "code" not in answer
-    return answer
 
 
 async def _pushed(issuer: Issuer, client: str = "app", **changes: str | None) -> Any:
@@ -96,7 +86,7 @@ async def test_b32_par_refuses_what_the_front_channel_refuses(issuer: Issuer, er
 
 
 async def test_a_client_that_must_push_is_refused_in_the_address(issuer: Issuer) -> None:
-    assert (await _refusal(Visitor(issuer), "pushing"))["error"] == "invalid_request"
+    assert (await Visitor(issuer).refusal("pushing"))["error"] == "invalid_request"
     assert (await _pushed(issuer, "pushing")).status_code == 201
 
 

@@ -12,6 +12,7 @@ import pytest
 from auth_server.tokens.local_verifier import NotOurs
 from resource_server import Guard, TokenRefused
 from shared import base64url
+from tests.support.answers import assert_refused
 from tests.support.auth_app import ISSUER, Issuer
 from tests.support.builders import NOTES
 from tests.support.keys import claims_of
@@ -26,18 +27,13 @@ def _token(answer: httpx2.Response) -> str:
     return token
 
 
-def _assert_refused(answer: httpx2.Response, error: str = "invalid_grant") -> None:
-    assert (answer.status_code, answer.json()["error"]) == (400, error), answer.text
-    assert answer.headers["cache-control"] == "no-store"
-
-
 async def test_f01_replay_after_rotation_ends_the_newest_too(any_issuer: Issuer) -> None:
     old = await any_issuer.family("spa")
     newest = _token(await any_issuer.refresh(old))
     await any_issuer.advance(G + GL + 1)
 
-    _assert_refused(await any_issuer.refresh(old))
-    _assert_refused(await any_issuer.refresh(newest))
+    assert_refused(await any_issuer.refresh(old))
+    assert_refused(await any_issuer.refresh(newest))
 
 
 async def test_f02_another_client(issuer: Issuer) -> None:
@@ -45,7 +41,7 @@ async def test_f02_another_client(issuer: Issuer) -> None:
     token = await issuer.family("app")
 
     for client in ("other", "poster", "spa", "first-party"):
-        _assert_refused(await issuer.refresh(token, client))
+        assert_refused(await issuer.refresh(token, client))
 
     assert _token(await issuer.refresh(token, "app")) == token
 
@@ -55,7 +51,7 @@ async def test_f03_more_scope(issuer: Issuer, scope: str) -> None:
     token = await issuer.family(scope="notes:read")
     before = issuer.dump()
 
-    _assert_refused(await issuer.refresh(token, scope=scope), "invalid_scope")
+    assert_refused(await issuer.refresh(token, scope=scope), "invalid_scope")
 
     assert issuer.dump() == before
 
@@ -65,7 +61,7 @@ async def test_f04_another_resource(issuer: Issuer, resource: str) -> None:
     token = await issuer.family()
     before = issuer.dump()
 
-    _assert_refused(await issuer.refresh(token, resource=resource), "invalid_target")
+    assert_refused(await issuer.refresh(token, resource=resource), "invalid_target")
 
     assert issuer.dump() == before
     assert _token(await issuer.refresh(token, resource=NOTES))
@@ -76,14 +72,14 @@ async def test_f05_idle_too_long_or_too_old_in_all(issuer: Issuer, days: int) ->
     token = await issuer.family()
     await issuer.advance(days * DAY)
 
-    _assert_refused(await issuer.refresh(token))
+    assert_refused(await issuer.refresh(token))
 
 
 async def test_f06_after_signing_out(issuer: Issuer) -> None:
     bound, offline = (await issuer.login()).json(), (await issuer.login(scope="notes:read offline_access")).json()
     await issuer.services.sessions.end_all(await issuer.sub(), "signed_out")
 
-    _assert_refused(await issuer.refresh(bound["refresh_token"], "first-party"))
+    assert_refused(await issuer.refresh(bound["refresh_token"], "first-party"))
     assert _token(await issuer.refresh(offline["refresh_token"], "first-party"))
 
 
@@ -93,21 +89,21 @@ async def test_f06_after_the_user_was_locked(issuer: Issuer) -> None:
     await issuer.services.administration.disable(await issuer.sub(), "left")
 
     for token in tokens:
-        _assert_refused(await issuer.refresh(token, "first-party"))
+        assert_refused(await issuer.refresh(token, "first-party"))
 
 
 async def test_f06_after_a_change_of_the_password(issuer: Issuer) -> None:
     token = (await issuer.login(scope="notes:read")).json()["refresh_token"]
     await issuer.services.administration.set_password(await issuer.sub(), "velvet-Harbour-trumpet-quasar-5561")
 
-    _assert_refused(await issuer.refresh(token, "first-party"))
+    assert_refused(await issuer.refresh(token, "first-party"))
 
 
 async def test_f06_after_a_change_of_the_password_nothing_goes_on_offline(issuer: Issuer) -> None:
     token = (await issuer.login(scope="notes:read offline_access")).json()["refresh_token"]
     await issuer.services.administration.set_password(await issuer.sub(), "velvet-Harbour-trumpet-quasar-5561")
 
-    _assert_refused(await issuer.refresh(token, "first-party"))
+    assert_refused(await issuer.refresh(token, "first-party"))
 
 
 async def test_f06_what_ended_with_an_account_stays_ended_when_it_is_enabled_again(issuer: Issuer) -> None:
@@ -116,7 +112,7 @@ async def test_f06_what_ended_with_an_account_stays_ended_when_it_is_enabled_aga
     await issuer.services.administration.enable(await issuer.sub())
 
     for token in tokens:
-        _assert_refused(await issuer.refresh(token, "first-party"))
+        assert_refused(await issuer.refresh(token, "first-party"))
 
 
 @pytest.mark.parametrize("uses", [20])
@@ -132,7 +128,7 @@ async def test_f07_a_race(any_issuer: Issuer, uses: int) -> None:
 async def test_f08_an_access_token_in_its_place(issuer: Issuer) -> None:
     answer = await issuer.token(grant_type="client_credentials")
 
-    _assert_refused(await issuer.refresh(answer.json()["access_token"], "app"))
+    assert_refused(await issuer.refresh(answer.json()["access_token"], "app"))
 
 
 async def test_f09_a_refresh_token_as_bearer(issuer: Issuer) -> None:
@@ -172,7 +168,7 @@ async def test_f12_made_up_cut_short_or_changed(issuer: Issuer) -> None:
         token[:-1],
         *(token[:-1] + c for c in others),
     ]:
-        _assert_refused(await issuer.refresh(text))
+        assert_refused(await issuer.refresh(text))
 
     assert issuer.dump() == before
 
@@ -190,7 +186,7 @@ async def test_f13_a_narrower_scope_is_for_one_access_token_alone(issuer: Issuer
     assert narrow.json()["scope"] == "notes:read"
     assert full.json()["scope"] == "notes:read notes:write"
     assert claims_of(full.json()["access_token"])["scope"] == "notes:read notes:write"
-    _assert_refused(more, "invalid_scope")
+    assert_refused(more, "invalid_scope")
 
 
 # Revocation (RFC 7009)
@@ -223,7 +219,7 @@ async def test_h06_a_wrong_hint(issuer: Issuer, hint: str) -> None:
 
     assert (await issuer.post("/revoke", {"token": token, "token_type_hint": hint})).status_code == 200
 
-    _assert_refused(await issuer.refresh(token, "app"))
+    assert_refused(await issuer.refresh(token, "app"))
 
 
 async def test_h07_revocation_reaches_the_family(any_issuer: Issuer) -> None:
@@ -234,7 +230,7 @@ async def test_h07_revocation_reaches_the_family(any_issuer: Issuer) -> None:
     assert (await any_issuer.post("/revoke", {"token": first}, "spa")).status_code == 200
 
     for token in (first, second):
-        _assert_refused(await any_issuer.refresh(token))
+        assert_refused(await any_issuer.refresh(token))
     (entry,) = any_issuer.rows("feed_entry")
     assert (entry["kind"], entry["key"]) == ("grant", started["grant_id"])
     (event,) = any_issuer.events("family.revoked")
@@ -292,4 +288,4 @@ async def test_h06_a_wrong_hint_for_an_access_token(any_issuer: Issuer, hint: st
 
 
 async def test_a_revocation_names_a_token(issuer: Issuer) -> None:
-    _assert_refused(await issuer.post("/revoke", {}), "invalid_request")
+    assert_refused(await issuer.post("/revoke", {}), "invalid_request")

@@ -16,7 +16,7 @@ from tests.support.auth_app import ISSUER, Issuer, running
 from tests.support.builders import NOTES, NOW, a_client, a_public_client
 from tests.support.databases import Database
 from tests.support.keys import claims_of
-from tests.support.outside import Outside, an_outside
+from tests.support.outside import Outside
 
 CONFIGURATION = f"{PLATFORM}/.well-known/openid-configuration"
 JWKS_URI = f"{PLATFORM}/keys"
@@ -132,12 +132,6 @@ async def test_a_disabled_client_s_platform_counts_no_more(issuer: Issuer) -> No
     await issuer.services.clients.disable("workload")
 
     assert await _ask(issuer, platform_token()) == (401, "invalid_client")
-
-
-@pytest.fixture
-async def outside(tmp_path: Path) -> AsyncIterator[Outside]:
-    async with an_outside(tmp_path / "outside") as made:
-        yield made
 
 
 @pytest.fixture

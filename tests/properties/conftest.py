@@ -1,4 +1,4 @@
-"""A running auth server, and databases for the world of keys, for the tests below this folder."""
+"""Databases for the world of keys, for the tests below this folder."""
 
 from __future__ import annotations
 
@@ -8,16 +8,6 @@ import pytest
 
 from tests.properties.key_world.databases import KeyDatabase, on_postgres, on_sqlite
 from tests.support.databases import SqliteTemplate
-from tests.support.issuers import (
-    any_issuer,
-    any_issuer_database,
-    issuer,
-    issuer_database,
-    prepared_postgres,
-    prepared_sqlite,
-)
-
-__all__ = ["any_issuer", "any_issuer_database", "issuer", "issuer_database", "prepared_postgres", "prepared_sqlite"]
 
 
 @pytest.fixture(scope="session")

@@ -173,6 +173,10 @@ class Issuer:
         """Present a refresh token."""
         return await self.token(client, grant_type="refresh_token", refresh_token=token, **form)
 
+    async def userinfo(self, token: str) -> httpx2.Response:
+        """Ask who somebody is."""
+        return await self.http.get("/userinfo", headers={"Authorization": f"Bearer {token}"})
+
     async def login(self, username: str = "alice", password: str | None = None, **members: object) -> httpx2.Response:
         """Sign in through the seed flow."""
         body = {"username": username, "password": PASSWORDS[username] if password is None else password, **members}

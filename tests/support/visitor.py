@@ -17,7 +17,7 @@ from auth_server.interaction.service import Interactions
 from auth_server.protocol.pkce import challenge_of
 from auth_server.store.sessions import Session
 from auth_server.web.browser import Browser, CookieChange
-from tests.support.auth_app import PASSWORDS, REDIRECTS, Issuer
+from tests.support.auth_app import ISSUER, PASSWORDS, REDIRECTS, Issuer
 from tests.support.builders import FACTS
 
 CALLBACK: Final = REDIRECTS["app"]
@@ -87,6 +87,15 @@ class Visitor:
     async def authorize(self, client: str = "app", **changes: str | None) -> httpx2.Response:
         """Come to the authorization endpoint with an ordinary request, changed."""
         return await self.get("/authorize", **parameters(client, **changes))
+
+    async def refusal(self, client: str = "app", **changes: str | None) -> dict[str, str]:
+        """Come with a request that is at fault; the error that goes back to the client: with `state`, with `iss`, without a code."""
+        response = await self.authorize(client, **changes)
+        assert response.headers["location"].startswith(f"{REDIRECTS[client]}?"), response.headers["location"]
+        answer = answer_of(response)
+        assert (answer["iss"], answer["state"]) == (ISSUER, "state-of-a-test")
+        assert "code" not in answer
+        return answer
 
     async def sign_in(self, username: str = "alice", interaction_id: str | None = None) -> Session:
         """Do what the sign-in page does with right credentials."""
