@@ -10,6 +10,7 @@ import importlib
 import io
 import json
 import os
+import resource
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,6 +61,8 @@ example:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    # A core dump would hold private keys: not only the server opens them.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
     if isinstance(sys.stdout, io.TextIOWrapper):

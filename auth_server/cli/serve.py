@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -39,8 +38,6 @@ def serve(settings: Settings) -> None:
     Raises:
         CannotServe: the address is taken, or the application did not start.
     """
-    # A core dump would hold private keys.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for warning in settings.warnings:
         _LOG.warning("settings", extra={"fields": {"warning": warning}})
     sockets = listen(settings.host, settings.port)
