@@ -19,3 +19,8 @@ def test_a_missing_guard_is_found_out(any_key_database: KeyDatabase, control: Co
 @CONTROL
 def test_with_its_guard_the_same_steps_keep_every_law(any_key_database: KeyDatabase, control: Control) -> None:
     control.play(any_key_database, guarded=True)
+
+
+def test_every_law_is_broken_by_a_control() -> None:
+    """K9 has no law of its own: a process that is stopped must keep the others."""
+    assert {f"K{number}" for number in range(1, 12)} - {control.law for control in CONTROLS.values()} == {"K9"}

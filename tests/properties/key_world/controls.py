@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from auth_server.keys.keyring import Keyring
 from auth_server.keys.lifecycle import RotationPolicy
+from auth_server.keys.published import PublishedKeys
 from auth_server.keys.restore import Restore, _Found
 from auth_server.keys.rotation import Rotation
 from auth_server.store.audit_events import AuditRecord
@@ -71,6 +72,24 @@ class SignsForEver(Keyring):
     def _usable_key(self, alg: str | None) -> Any:
         view = self._view
         return (view and view.active.get(alg or ED25519)) or super()._usable_key(alg)
+
+
+class DatesViewsByTheirAnswer(Keyring):
+    """Holds a view to be as old as its answer, however long that was on its way."""
+
+    async def refresh(self) -> None:
+        await super().refresh()
+        if self._view is not None:
+            self._view = replace(self._view, asked_at=self._clock.monotonic())
+
+
+class PublishesWhatItOpens(Keyring):
+    """Leaves out of the key set what it could not sign with."""
+
+    def published(self) -> PublishedKeys:
+        whole = super().published()
+        kids = whole.kids & self._signers.keys()
+        return whole if kids == whole.kids else replace(whole, body=b"less", kids=frozenset(kids))
 
 
 class ErasesNothing(Rotation):
@@ -168,6 +187,7 @@ tick, read_view, sign, fetch = _Rule("tick"), _Rule("read_view"), _Rule("sign", 
 advance, rotate_now, clock_step = _Rule("advance_time"), _Rule("rotate_now"), _Rule("clock_step")
 burn_active = _Rule("compromise", {"number": 0, "planned": False, "passes": None})
 back_up, finish_restore = _Rule("back_up"), _Rule("finish_restore")
+pause, resume, deploy_with_the_wrong_kek = _Rule("pause"), _Rule("resume"), _Rule("deploy_with_the_wrong_kek")
 restore = _Rule("restore", {"number": 0, "stops": True, "waits": 0, "works": None})
 
 # Replica 0 lets the standby sign and publishes the next one; replica 1 has just looked, and does not know of it.
@@ -210,6 +230,21 @@ CONTROLS: Final[dict[str, Control]] = {
     ),
     "no signing lease": Control(
         {"parts": Parts(keyring=SignsForEver)}, "K1", (*_UNSEEN_ROTATION, advance(100.001), tick(0), fetch(0, 0), sign(1))
+    ),
+    # K9: the process sleeps between the answer of its database and what it makes of it.
+    "a view that is as young as its answer": Control(
+        {"parts": Parts(keyring=DatesViewsByTheirAnswer)},
+        "K1",
+        (
+            *(advance(100), pause(1, 1, "read_view"), tick(0), advance(100.001), tick(0), fetch(0, 0)),
+            *(resume(1), sign(1)),
+        ),
+    ),
+    "rotated more often than V lasts": Control(
+        {"policy": RotationPolicy(TIMINGS, rotation_period=61)}, "K3", (advance(61), tick(0)) * 2
+    ),
+    "keys that do not open are withheld": Control(
+        {"parts": Parts(keyring=PublishesWhatItOpens)}, "K11", (deploy_with_the_wrong_kek(1),)
     ),
     "no look at the clock": Control({"parts": Parts(keyring=SignsForEver)}, "R4", (clock_step(0, 0, 6), sign(0))),
     "no erasure": Control({"parts": Parts(rotation=ErasesNothing)}, "K5", (*_UNSEEN_ROTATION, advance(20.001), tick(0))),

@@ -100,6 +100,17 @@ def test_nothing_unknown_can_be_judged_from_old_keys_with_an_empty_bucket(age: f
         assert 1 <= (refusal.value.retry_after or 0) <= 31
 
 
+def test_nothing_unknown_is_refused_for_certain_by_keys_older_than_m_even_after_a_good_fetch() -> None:
+    """Where M is shorter than the second between two fetches, that is the one moment in which both can be."""
+    cache = KeyCache(0.5, H, lambda: 0.5)
+    fetch(cache, T, a_set("one"))
+
+    with pytest.raises(UnknownKey):
+        cache.plan("new", T + 0.6)
+    with pytest.raises(KeysUnavailable):
+        cache.plan("new", T + 0.7)
+
+
 def test_without_any_set_the_first_token_asks_and_later_ones_wait_for_the_same_fetch() -> None:
     cache = a_cache()
 
