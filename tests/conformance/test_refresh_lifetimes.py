@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import httpx2
 import pytest
 
 from auth_server.revocation.feed import CLIENT_REACH_SECONDS
 from auth_server.store.transaction import Transaction
+from tests.support.answers import assert_refused
 from tests.support.auth_app import Issuer
 from tests.support.keys import claims_of
-
-G = 30
-DAY = 86_400
-
-
-def _row(issuer: Issuer) -> dict[str, Any]:
-    (row,) = issuer.rows("refresh_family")
-    return row
-
-
-def _token(answer: httpx2.Response) -> str:
-    assert answer.status_code == 200, answer.text
-    token: str = answer.json()["refresh_token"]
-    return token
-
-
-def _assert_refused(answer: httpx2.Response, error: str = "invalid_grant") -> None:
-    assert (answer.status_code, answer.json()["error"]) == (400, error)
-
+from tests.support.refreshing import DAY, G, next_token, the_family
 
 # Who may use it
 
@@ -39,10 +19,10 @@ async def test_another_clients_token_changes_nothing(any_issuer: Issuer) -> None
     before = any_issuer.dump()
 
     for client in ("other", "poster", "spa"):
-        _assert_refused(await any_issuer.refresh(token, client))
+        assert_refused(await any_issuer.refresh(token, client))
 
     assert any_issuer.dump() == before
-    assert _token(await any_issuer.refresh(token, "app"))
+    assert next_token(await any_issuer.refresh(token, "app"))
 
 
 async def test_a_confidential_client_keeps_its_token(any_issuer: Issuer) -> None:
@@ -51,20 +31,20 @@ async def test_a_confidential_client_keeps_its_token(any_issuer: Issuer) -> None
 
     for _ in range(3):
         await any_issuer.advance(5 * DAY)
-        assert _token(await any_issuer.refresh(token, "app")) == token
+        assert next_token(await any_issuer.refresh(token, "app")) == token
 
-    assert _row(any_issuer)["seq"] == 0
+    assert the_family(any_issuer)["seq"] == 0
 
 
 async def test_a_confidential_client_that_rotates_may_retry_for_a_day(any_issuer: Issuer) -> None:
     await _let_rotate(any_issuer, "app")
     first = await any_issuer.family("app")
-    second = _token(await any_issuer.refresh(first, "app"))
+    second = next_token(await any_issuer.refresh(first, "app"))
     await any_issuer.advance(DAY)
 
-    assert _token(await any_issuer.refresh(first, "app")) == second
+    assert next_token(await any_issuer.refresh(first, "app")) == second
     await any_issuer.advance(0.001)
-    _assert_refused(await any_issuer.refresh(first, "app"))
+    assert_refused(await any_issuer.refresh(first, "app"))
 
 
 async def test_a_token_of_a_rotated_mac_key_still_works(any_issuer: Issuer) -> None:
@@ -72,10 +52,10 @@ async def test_a_token_of_a_rotated_mac_key_still_works(any_issuer: Issuer) -> N
     await any_issuer.services.server_secrets.rotate("refresh-mac")
     await any_issuer.services.load_secrets()
 
-    second = _token(await any_issuer.refresh(first))
+    second = next_token(await any_issuer.refresh(first))
     await any_issuer.advance(G + 1)
 
-    assert _token(await any_issuer.refresh(second))
+    assert next_token(await any_issuer.refresh(second))
 
 
 # How long
@@ -83,13 +63,13 @@ async def test_a_token_of_a_rotated_mac_key_still_works(any_issuer: Issuer) -> N
 
 @pytest.mark.parametrize("client", ["spa", "app"])
 async def test_a_family_that_is_not_used_for_its_idle_lifetime_is_over(any_issuer: Issuer, client: str) -> None:
-    token = _token(await any_issuer.refresh(await any_issuer.family(client), client))
+    token = next_token(await any_issuer.refresh(await any_issuer.family(client), client))
     await any_issuer.advance(14 * DAY - 0.001)
-    token = _token(await any_issuer.refresh(token, client))
+    token = next_token(await any_issuer.refresh(token, client))
     await any_issuer.advance(14 * DAY)
     before = any_issuer.dump()
 
-    _assert_refused(await any_issuer.refresh(token, client))
+    assert_refused(await any_issuer.refresh(token, client))
 
     assert any_issuer.dump() == before
 
@@ -99,12 +79,12 @@ async def test_a_family_is_over_after_its_lifetime_however_much_it_was_used(any_
     token = await any_issuer.family(client)
     for _ in range(8):
         await any_issuer.advance(11 * DAY)
-        token = _token(await any_issuer.refresh(token, client))
+        token = next_token(await any_issuer.refresh(token, client))
     await any_issuer.advance(2 * DAY - 0.001)
-    token = _token(await any_issuer.refresh(token, client))
+    token = next_token(await any_issuer.refresh(token, client))
     await any_issuer.advance(0.001)
 
-    _assert_refused(await any_issuer.refresh(token, client))
+    assert_refused(await any_issuer.refresh(token, client))
 
 
 async def test_what_is_long_over_is_deleted_a_slice_at_a_time(any_issuer: Issuer) -> None:
@@ -127,7 +107,7 @@ async def test_a_disabled_account_refreshes_nothing(any_issuer: Issuer) -> None:
     token = await any_issuer.family()
     await any_issuer.services.administration.disable(await any_issuer.sub(), "left")
 
-    _assert_refused(await any_issuer.refresh(token))
+    assert_refused(await any_issuer.refresh(token))
 
 
 async def test_a_family_ends_with_its_session(any_issuer: Issuer) -> None:
@@ -135,7 +115,7 @@ async def test_a_family_ends_with_its_session(any_issuer: Issuer) -> None:
     sid = claims_of(signed_in["access_token"])["sid"]
     await any_issuer.services.sessions.end(sid, "signed_out")
 
-    _assert_refused(await any_issuer.refresh(signed_in["refresh_token"], "first-party"))
+    assert_refused(await any_issuer.refresh(signed_in["refresh_token"], "first-party"))
 
 
 async def test_a_family_with_offline_access_outlives_its_session_and_does_not_name_it(any_issuer: Issuer) -> None:
@@ -154,10 +134,10 @@ async def test_use_of_a_family_keeps_its_session_alive(any_issuer: Issuer) -> No
     token = (await any_issuer.login()).json()["refresh_token"]
     for _ in range(3):
         await any_issuer.advance(0.9 * DAY)
-        token = _token(await any_issuer.refresh(token, "first-party"))
+        token = next_token(await any_issuer.refresh(token, "first-party"))
     await any_issuer.advance(DAY)
 
-    _assert_refused(await any_issuer.refresh(token, "first-party"))
+    assert_refused(await any_issuer.refresh(token, "first-party"))
 
 
 async def test_roles_are_asked_for_at_each_refresh(any_issuer: Issuer) -> None:
@@ -178,7 +158,7 @@ async def test_ending_a_client_ends_its_families(any_issuer: Issuer) -> None:
     assert await any_issuer.services.clients.disable("app")
 
     assert (await any_issuer.refresh(token, "app")).json()["error"] == "invalid_client"
-    assert _row(any_issuer)["reason"] == "client_disabled"
+    assert the_family(any_issuer)["reason"] == "client_disabled"
     (entry,) = any_issuer.rows("feed_entry")
     # A replica may not know of it yet: what it still signs is dead as well.
     ends = any_issuer.clock.now() + CLIENT_REACH_SECONDS

@@ -5,34 +5,21 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import pytest
 from sqlalchemy import update
 
 from auth_server.store.refresh_family_table import REFRESH_FAMILY
 from tests.support.auth_app import Issuer, running
 from tests.support.databases import Database
+from tests.support.refreshing import DAY, G, next_token, the_family, wiped
 
-G, GL, DAY = 30, 120, 86_400
 SUSPICIOUS = "refresh_replay_suspicious"
-
-
-def _token(answer: httpx2.Response) -> str:
-    assert answer.status_code == 200, answer.text
-    token: str = answer.json()["refresh_token"]
-    return token
-
-
-def _row(issuer: Issuer) -> dict[str, Any]:
-    (row,) = issuer.rows("refresh_family")
-    return row
 
 
 async def _generation(issuer: Issuer, token: str, *, replays: int) -> tuple[str, list[int]]:
     """Rotate a token, and present it again so often; return the successor, old enough to rotate, and how each retry was answered."""
-    successor = _token(await issuer.refresh(token))
+    successor = next_token(await issuer.refresh(token))
     statuses = [(await issuer.refresh(token)).status_code for _ in range(replays)]
     await issuer.advance(G + 1)
     return successor, statuses
@@ -47,7 +34,7 @@ async def test_replays_in_three_generations_on_end_are_told_once_each_and_end_no
     told = any_issuer.events(SUSPICIOUS)
     assert [event["outcome"] for event in told] == ["alarm", "alarm"]  # of the third generation, and of the fourth
     assert (told[0]["client_id"], told[0]["sub"]) == ("spa", await any_issuer.sub())
-    assert _row(any_issuer)["revoked_at"] is None
+    assert the_family(any_issuer)["revoked_at"] is None
 
 
 async def test_a_generation_without_a_replay_begins_the_count_anew(any_issuer: Issuer) -> None:
@@ -68,7 +55,7 @@ async def test_a_policy_may_turn_it_into_the_end_of_the_family(any_issuer_databa
 
         assert statuses == [400]
         assert [event["outcome"] for event in issuer.events(SUSPICIOUS)] == ["revoked"]
-        assert _row(issuer)["reason"] == "suspicious_replays"
+        assert the_family(issuer)["reason"] == "suspicious_replays"
         assert [entry["kind"] for entry in issuer.rows("feed_entry")] == ["grant"]
         assert (await issuer.refresh(successor)).json()["error"] == "invalid_grant"
 
@@ -88,13 +75,10 @@ async def test_the_successor_of_a_bound_token_stays_for_a_day(any_issuer: Issuer
     await any_issuer.refresh(await any_issuer.family())
     _bind(any_issuer)
 
-    def wipe() -> int:
-        return any_issuer.store.run_blocking(lambda tx: tx.refresh_tokens.wipe_replays(grace_ms=GL * 1000, quiet_ms=G * 1000))
-
     any_issuer.clock.advance(DAY + G)
-    assert wipe() == 0
+    assert wiped(any_issuer) == 0
     any_issuer.clock.advance(0.001)
-    assert wipe() == 1
+    assert wiped(any_issuer) == 1
 
 
 @pytest.mark.parametrize("age", ["first use", "replay"])
