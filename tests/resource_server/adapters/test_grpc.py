@@ -46,16 +46,25 @@ async def call_all(guard: Guard, methods: dict[str, Any], tokens: list[bytes]) -
     metadata = tuple(("authorization", "Bearer " + token.decode()) for token in tokens)
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            return [await ask(channel, kind, metadata) for kind in methods]
+            return [await ask(channel, kind, metadata, sends=bool(tokens)) for kind in methods]
     finally:
         await server.stop(None)
 
 
-async def ask(channel: Any, kind: str, metadata: Any) -> Any:
-    def requests() -> Any:
-        return iter([b"1", b"2"]) if kind.startswith("stream") else b"1"
+async def ask(channel: Any, kind: str, metadata: Any, *, sends: bool) -> Any:
+    """Call one method; with `sends` False, a client that streams waits for the answer before it sends anything.
 
-    call = getattr(channel, kind)(f"/x.Y/{kind}")(requests(), metadata=metadata, timeout=20)
+    This client tells INTERNAL, of its own, where it is still sending when the refusal comes.
+    """
+
+    async def requests() -> AsyncIterator[bytes]:
+        if not sends:
+            await asyncio.Event().wait()
+        yield b"1"
+        yield b"2"
+
+    request = requests() if kind.startswith("stream") else b"1"
+    call = getattr(channel, kind)(f"/x.Y/{kind}")(request, metadata=metadata, timeout=20)
     try:
         return [answer async for answer in call] if kind.endswith("stream") else [await call]
     except grpc.aio.AioRpcError as error:
