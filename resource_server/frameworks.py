@@ -35,7 +35,8 @@ class Frameworks:
         """Return what these words ask for, and note the scopes for the metadata document.
 
         Raises:
-            ValueError: a name is empty or malformed, or an `any_` is an empty list.
+            ValueError: a name is empty or malformed, or a list is empty.
+            TypeError: a word that is none of the rules.
         """
         asked = requirement(*scopes, **rules)
         self.asked_scopes |= asked.scopes | (asked.any_scope or frozenset())

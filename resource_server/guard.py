@@ -44,7 +44,7 @@ class Guard(Frameworks):
         issuer: what `iss` must equal, character by character; https, or http on loopback. Or several issuers, each judged by its own
             keys alone: texts, or `Issuer`s where one differs from the rest.
         audience: this API's resource identifier, or several; a token must name one of them.
-        algorithms: allow-list.
+        algorithms: allow-list; one text is one algorithm.
         profile: how the issuer spells its tokens: `rfc9068` relaxes nothing; `keycloak`, `auth0` and `generic` each relax what
             `verifier/profile.py` and `docs/kit.md` name, and nothing else.
         leeway: seconds by which clocks may differ, at most 60.
@@ -74,7 +74,7 @@ class Guard(Frameworks):
         *,
         issuer: str | Issuer | Collection[str | Issuer],
         audience: str | Collection[str],
-        algorithms: Iterable[str] = (jose.RS256,),
+        algorithms: str | Iterable[str] = (jose.RS256,),
         profile: str = "rfc9068",
         leeway: int = MAX_LEEWAY,
         max_lifetime: int | None = None,
@@ -98,7 +98,7 @@ class Guard(Frameworks):
         named = named_issuers(issuer, metadata_url)
         options = Options(
             audience=names_of(audience),
-            algorithms=tuple(algorithms),
+            algorithms=names_of(algorithms),
             profile=profile,
             leeway=leeway,
             max_lifetime=max_lifetime,

@@ -22,7 +22,7 @@ class Issuer:
     profile: str | None = None
     metadata_url: str | None = None
     audience: str | Collection[str] | None = None
-    algorithms: Iterable[str] | None = None
+    algorithms: str | Iterable[str] | None = None
 
 
 def named_issuers(issuer: str | Issuer | Collection[str | Issuer], metadata_url: str | None) -> tuple[Issuer, ...]:
@@ -31,7 +31,7 @@ def named_issuers(issuer: str | Issuer | Collection[str | Issuer], metadata_url:
     Raises:
         ValueError: none at all, the same one twice, or a `metadata_url` that could mean any of several.
     """
-    given = (issuer,) if isinstance(issuer, str | Issuer) else tuple(issuer)
+    given = (issuer,) if isinstance(issuer, str | Issuer) else tuple(issuer or ())
     if not given:
         raise ValueError("an issuer is needed: without one, nobody's tokens could be accepted")
     if metadata_url is not None and (len(given) > 1 or not isinstance(given[0], str)):

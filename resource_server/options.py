@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import ssl
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -55,6 +55,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.silent_feed not in ("open", "closed"):
             raise ValueError("silent_feed must be open or closed")
+        if self.cached_tokens < 0:
+            raise ValueError("cached_tokens must be a number from 0")
         check_timing(self.jwks_refresh, self.max_stale)
 
     def trust(self, issuer: Issuer) -> TrustedIssuer:
@@ -107,7 +109,7 @@ class Options:
         return Policy(
             issuer.issuer,
             frozenset(names_of(self.audience if issuer.audience is None else issuer.audience)),
-            frozenset(self.algorithms if issuer.algorithms is None else issuer.algorithms),
+            frozenset(names_of(self.algorithms if issuer.algorithms is None else issuer.algorithms)),
             self.leeway,
             profile.max_lifetime if self.max_lifetime is None else self.max_lifetime,
             profile,
@@ -131,6 +133,6 @@ class Options:
         )
 
 
-def names_of(audience: str | Collection[str]) -> tuple[str, ...]:
-    """Return the audiences that one text, or several, name."""
-    return (audience,) if isinstance(audience, str) else tuple(audience)
+def names_of(given: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return the names in one text, which is one name, or in several; none for None, as from a variable that is not set."""
+    return (given,) if isinstance(given, str) else tuple(given or ())

@@ -39,7 +39,7 @@ def report_on(settings: Settings, text: str, given: argparse.Namespace) -> Repor
     def verify(token: str) -> None:
         who = guard.verify(token)
         if scopes or roles or permissions:
-            who.require(*scopes, role=roles, permission=permissions)
+            who.require(*scopes, role=roles or None, permission=permissions or None)
 
     try:
         return explain(text, verify, guard.policy, int(time.time()), open_nested=_opener(settings))

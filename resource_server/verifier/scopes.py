@@ -100,10 +100,12 @@ def requirement(*scopes: str, **rules: Unpack[Rules]) -> Requirement:
     """Return what these words ask for.
 
     Raises:
-        ValueError: a name is empty or malformed, or an `any_` is an empty list.
+        ValueError: a name is empty or malformed, or a list is empty.
+        TypeError: a word that is none of the rules, or scopes that are not each an argument of its own.
     """
+    _check_words(scopes, rules)
     any_scope, any_role, any_permission = rules.get("any_scope"), rules.get("any_role"), rules.get("any_permission")
-    acr = rules.get("acr") or ()
+    acr = rules.get("acr")
     return Requirement(
         scopes=names(scopes),
         any_scope=None if any_scope is None else names(any_scope),
@@ -112,10 +114,25 @@ def requirement(*scopes: str, **rules: Unpack[Rules]) -> Requirement:
         permissions=names(rules.get("permission")),
         any_permission=None if any_permission is None else names(any_permission),
         person=rules.get("person", False),
-        acr=(acr,) if isinstance(acr, str) else tuple(acr),
+        acr=(acr,) if isinstance(acr, str) else tuple(acr or ()),
         max_age=rules.get("max_age"),
         silent_feed=rules.get("silent_feed"),
     )
+
+
+def _check_words(scopes: tuple[str, ...], rules: Rules) -> None:
+    # Types say it as well; but a rule that nobody reads would leave a route open, so nobody has to run a type checker for it.
+    unknown = sorted(rules.keys() - Rules.__optional_keys__)
+    if unknown:
+        raise TypeError(
+            f"{', '.join(unknown)}: no such rule; there are {', '.join(sorted(Rules.__optional_keys__))}, and scopes in front"
+        )
+    if not all(isinstance(scope, str) for scope in scopes):
+        raise TypeError("each scope is an argument of its own: requires('a', 'b')")
+    for word in ("role", "permission", "acr"):
+        asked = rules.get(word)
+        if asked is not None and not names(asked):  # type: ignore[arg-type]  # these three are names or lists of names
+            raise ValueError(f"{word} is empty: an empty list of rules is an error, not a pass")
 
 
 def require_scopes(token: VerifiedToken, *scopes: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from resource_server import Guard, TokenRefused
+from resource_server import Guard, Issuer, TokenRefused
 from resource_server.guard import _as_bytes
 from resource_server.jwks.clock import boot_seconds
 from resource_server.verifier import errors
@@ -91,6 +91,11 @@ def test_whatever_is_given_the_answer_is_a_refusal(guard: Guard, token) -> None:
         {"audience": ""},
         {"audience": ()},
         {"audience": ["", AUDIENCE]},
+        {"audience": None},
+        {"issuer": None},
+        {"issuer": []},
+        {"cached_tokens": -1},
+        {"algorithms": "HS256"},
         {"issuer": ""},
         {"issuer": "http://id.example.com"},
         {"issuer": "id.example.com"},
@@ -116,6 +121,14 @@ def test_a_guard_that_would_guard_nothing_is_not_made(wrong: dict) -> None:
 def test_there_is_no_guard_without_an_audience() -> None:
     with pytest.raises(TypeError):
         Guard(issuer=ISSUER)  # type: ignore[call-arg]
+
+
+def test_one_algorithm_may_be_named_as_text() -> None:
+    for guard in (
+        Guard(issuer=ISSUER, audience=AUDIENCE, algorithms="PS256"),
+        Guard(issuer=Issuer(ISSUER, algorithms="PS256"), audience=AUDIENCE),
+    ):
+        assert guard.policy.algorithms == {"PS256"}
 
 
 def test_making_one_makes_no_connection_and_no_thread() -> None:

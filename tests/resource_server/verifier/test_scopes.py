@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from typing import Any
 
 import pytest
 
@@ -106,6 +107,25 @@ def test_an_empty_list_of_rules_is_an_error_and_no_pass(ask) -> None:
 def test_a_requirement_that_says_nothing_sensible_is_an_error(wrong: dict) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         Requirement(**wrong)
+
+
+@pytest.mark.parametrize("typing_error", [{"roles": "admin"}, {"scopes": ["read"]}, {"any_scopes": ["read"]}, {"Role": "admin"}])
+def test_a_rule_that_nobody_reads_is_an_error_and_no_pass(typing_error: Any) -> None:
+    """`requires("read", roles="admin")` would let in whoever may read."""
+    with pytest.raises(TypeError, match="no such rule"):
+        requirement("read", **typing_error)
+
+
+@pytest.mark.parametrize("empty", [{"role": []}, {"permission": ()}, {"acr": []}, {"role": ""}, {"acr": ""}, {"any_role": []}])
+def test_a_rule_that_asks_for_nothing_is_an_error_and_no_pass(empty: Any) -> None:
+    """A list that was to be filled from settings, and was not, must not open the route."""
+    with pytest.raises(ValueError, match=r"\w"):
+        requirement("read", **empty)
+
+
+def test_scopes_are_arguments_each_of_its_own() -> None:
+    with pytest.raises(TypeError, match="argument of its own"):
+        requirement(["read", "write"])  # type: ignore[arg-type]
 
 
 def test_a_lone_string_is_one_name() -> None:
