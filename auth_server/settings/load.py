@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,7 +40,16 @@ def effective(environ: Mapping[str, str] | None = None) -> list[tuple[str, str, 
 
 
 def _loaded(environ: Mapping[str, str]) -> Loaded:
-    return read.load(PREFIX, TABLE, environ, lambda path: Path(path).read_text(encoding="utf-8"), _faults_together)
+    keys_path = environ.get(f"{PREFIX}KEY_ENCRYPTION_KEYS_FILE")
+    return read.load(PREFIX, TABLE, environ, lambda path: _text_of(path, is_guarded=path == keys_path), _faults_together)
+
+
+def _text_of(path: str, *, is_guarded: bool) -> str:
+    with Path(path).open(encoding="utf-8") as file:
+        # Whoever reads this one file and a backup is the issuer. Its group may read it: that is how secrets come into containers.
+        if is_guarded and os.fstat(file.fileno()).st_mode & (stat.S_IROTH | stat.S_IWOTH):
+            raise PermissionError(errno.EACCES, "everybody may read or write it; run `chmod o-rw` on it, or mount it so")
+        return file.read()
 
 
 def _faults_together(values: Mapping[str, Any]) -> list[str]:

@@ -68,6 +68,8 @@ async def test_what_was_burned_since_the_backup_stays_burned(
     assert journaled.active().kid == standby
     assert header_of(await journaled.sign())["kid"] == standby
     assert journaled.keyring.published().revoked == (burned,)
+    # The backup's feed has forgotten it as well, and an API that follows nothing else would take its tokens for a day.
+    assert any_database.execute("SELECT kind, key FROM feed_entry ORDER BY n") == [("kid", burned)]
 
 
 async def test_a_key_that_the_backup_never_saw_is_dead_when_it_was_burned_and_verifies_when_it_was_not(
