@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import secrets
 import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jwt
 import pytest
 from joserfc import jwt as joserfc_jwt
 from joserfc.jwk import KeySet
 
+from auth_server.services import build_services
+from auth_server.settings import load
 from docs.demo import forgery
 from docs.demo.story import call, decode
 from tests.flows.pair import OTHER_API, Pair
@@ -109,14 +116,23 @@ def test_claims_decide_grant_and_deny(pair: Pair) -> None:
 
 
 def test_verifying_asks_neither_a_database_nor_the_issuer(pair: Pair) -> None:
-    token = pair.access_token()
-    pair.get("/me", token)
-    before = _requests_at_the_issuer(pair, but="/.well-known/jwks.json")
+    """Tokens that the API has never seen: it cannot remember what it was told of them."""
+    pair.get("/me", pair.access_token())
+    refresh_token, tokens = pair.login("alice").body["refresh_token"], []
+    for _ in range(5):
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": "first-party"}
+        body = call("POST", f"{pair.issuer}/token", form=form).body
+        refresh_token = body["refresh_token"]
+        tokens.append(body["access_token"])
+    before = _requests_at_the_issuer(pair)
 
-    answers = [pair.get("/me", token).status for _ in range(50)]
+    answers = [pair.get("/me", token).status for token in tokens * 10]
 
+    after = _requests_at_the_issuer(pair)
+    assert len(set(tokens)) == 5
     assert answers == [200] * 50
-    assert _requests_at_the_issuer(pair, but="/.well-known/jwks.json") == before
+    assert after - before == Counter({path: after[path] - before[path] for path in _BACKGROUND})
+    assert (after - before).total() < len(answers)
 
 
 def test_nothing_sensitive_is_in_the_payload(pair: Pair) -> None:
@@ -136,6 +152,26 @@ def test_a_token_for_another_audience_is_refused(pair: Pair) -> None:
     assert answer.body["reason"] == "wrong_audience"
 
 
+@pytest.mark.parametrize(
+    "typ, change, reason",
+    [
+        pytest.param("at+jwt", {"aud": OTHER_API}, "wrong_audience", id="another-audience"),
+        pytest.param("JWT", {}, "wrong_type", id="a-typ-like-an-ID-token"),
+        pytest.param("at+jwt", {"iss": "http://localhost:1"}, "wrong_issuer", id="another-issuer"),
+    ],
+)
+def test_token_substitution_is_refused(pair: Pair, typ: str, change: dict[str, str], reason: str) -> None:
+    """Signed by the issuer's own key, so that nothing but what is substituted stands against the token."""
+    with _issuers_own_pen(pair) as sign:
+        claims = decode(pair.access_token())[1]
+
+        assert pair.get("/me", sign(claims, "at+jwt")).status == 200
+        answer = pair.get("/me", sign(claims | change, typ))
+
+    assert answer.status == 401
+    assert answer.body["reason"] == reason
+
+
 @pytest.mark.parametrize("token", ["", "a.b.c", "." * 2, "x" * 9000])
 def test_what_is_no_token_is_refused(pair: Pair, token: str) -> None:
     assert pair.get("/me", token).status in {400, 401}
@@ -150,8 +186,27 @@ def test_no_token_is_refused_without_an_error_code(pair: Pair) -> None:
     assert "resource_metadata=" in answer.challenge
 
 
-def _requests_at_the_issuer(pair: Pair, but: str) -> int:
-    """Count the requests at the issuer until now, but for those to one path (the background refresh of the keys).
+@contextlib.contextmanager
+def _issuers_own_pen(pair: Pair) -> Iterator[Callable[[dict[str, Any], str], str]]:
+    """Give what signs claims of any kind with the issuer's active key: what no API can do, and no client."""
+    services = build_services(load(pair.environment))
+
+    async def sign(claims: dict[str, Any], typ: str) -> str:
+        await services.keyring.refresh()
+        return await services.keyring.sign(claims, typ)
+
+    try:
+        yield lambda claims, typ: asyncio.run(sign(claims, typ))
+    finally:
+        services.close()
+
+
+# What the API asks for by the clock, whatever it is asked meanwhile.
+_BACKGROUND = ("/.well-known/jwks.json", "/.well-known/openid-configuration", "/revocation-feed")
+
+
+def _requests_at_the_issuer(pair: Pair) -> Counter[str]:
+    """Count the requests at the issuer until now, by path.
 
     Lines are written a little later, and in order: one more request is made, and its line waited for.
     """
@@ -161,7 +216,7 @@ def _requests_at_the_issuer(pair: Pair, but: str) -> int:
     while last not in (paths := _paths(pair)):
         assert time.monotonic() < give_up_at, "the line of a request was never written"
         time.sleep(0.02)
-    return sum(path != but and not path.startswith("/nothing-") for path in paths[: paths.index(last)])
+    return Counter(path for path in paths[: paths.index(last)] if not path.startswith("/nothing-"))
 
 
 def _paths(pair: Pair) -> list[str]:
