@@ -75,6 +75,30 @@ async def test_replicas_that_keep_no_journal_stop_too(any_database: Database, jo
     other.keyring.close()
 
 
+async def test_a_burned_key_that_is_alive_again_is_noticed_although_the_epoch_went_on(
+    any_database: Database, journaled: Replica, clock: FakeClock
+) -> None:
+    """A replica that keeps no journal rotated meanwhile: by the epoch alone the database is not older any more."""
+    await journaled.start()
+    burned = journaled.active().kid
+    back_up(any_database)
+    await journaled.burning.burn(burned, reason="stolen")
+    restore(any_database)
+    clock.advance(POLICY.rotation_period)
+    stranger = Replica(any_database)
+    await stranger.turn()
+    last = await journaled.watch.last_published()
+    assert last is not None
+    assert stranger.ring().epoch > last.epoch
+    assert burned in stranger.published()
+
+    await journaled.turn()
+
+    assert journaled.keyring.fault() is not None
+    assert burned not in journaled.published()
+    stranger.keyring.close()
+
+
 async def test_the_alarm_is_raised_once(any_database: Database, journaled: Replica) -> None:
     await journaled.start()
     back_up(any_database)
