@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from resource_server.verifier.errors import KeysUnavailable, TokenRefused
+from resource_server.verifier.errors import TokenRefused, Undecided
 
 if TYPE_CHECKING:
     from mcp.server.auth.provider import AccessToken
@@ -31,13 +31,13 @@ class GuardTokenVerifier:
         """Return what the SDK needs of a good token, and None for any other.
 
         Raises:
-            KeysUnavailable: it cannot be decided now; to say "not good" would make clients throw good tokens away.
+            Undecided: it cannot be decided now; to say "not good" would make clients throw good tokens away.
         """
         from mcp.server.auth.provider import AccessToken
 
         try:
             who = await self._guard.averify(token)
-        except KeysUnavailable:
+        except Undecided:
             raise
         except TokenRefused as refusal:
             self._guard.answer(refusal)  # for the operator's log; the SDK writes the answer

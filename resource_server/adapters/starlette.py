@@ -5,7 +5,6 @@ FastAPI's plain endpoints are Starlette's as well, as long as they have a parame
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from resource_server.adapters import asgi
@@ -13,20 +12,12 @@ from resource_server.adapters.contract import Door
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
-    from starlette.middleware import Middleware
     from starlette.requests import HTTPConnection
     from starlette.responses import Response
 
     from resource_server.guard import Guard
     from resource_server.principal import Principal
     from resource_server.verifier.errors import TokenRefused
-
-
-def middleware(guard: Guard, *, public: Collection[str] = ()) -> Middleware:
-    """Return the guard's middleware as Starlette's own type."""
-    from starlette.middleware import Middleware
-
-    return Middleware(asgi.GuardMiddleware, guard=guard, public=public)
 
 
 def install(app: Starlette, guard: Guard) -> None:

@@ -41,6 +41,11 @@ def test_a_token_that_cannot_be_judged_is_not_called_bad(issuer: IssuerServer) -
         asyncio.run(guard.mcp().verify_token(a_token(claims(iss=issuer.url)).decode()))
 
 
+def test_a_token_of_which_nobody_knows_whether_it_was_revoked_is_not_called_bad(issuer: IssuerServer) -> None:
+    with a_guard(issuer, silent_feed="closed") as guard, pytest.raises(errors.RevocationsUnknown):
+        asyncio.run(guard.mcp().verify_token(a_token(claims(iss=issuer.url)).decode()))
+
+
 def test_the_settings_name_the_issuer_this_resource_and_the_scopes(guard: Guard, issuer: IssuerServer) -> None:
     settings = guard.mcp_auth("orders:read")
 

@@ -10,7 +10,6 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from resource_server import Guard
-from resource_server.adapters.starlette import middleware
 from tests.resource_server.support import AUDIENCE, IssuerServer, a_guard, a_token, call, claims
 
 
@@ -45,10 +44,9 @@ def build(guard: Guard) -> list[Route]:
     ]
 
 
-@pytest.fixture(params=["alone", "behind the middleware", "behind guard.asgi"])
+@pytest.fixture(params=["alone", "behind the middleware"])
 def app(request: pytest.FixtureRequest, guard: Guard) -> Starlette:
-    entries = {"alone": [], "behind the middleware": [middleware(guard)], "behind guard.asgi": [guard.asgi()]}[request.param]
-    return Starlette(routes=build(guard), middleware=entries)
+    return Starlette(routes=build(guard), middleware=[guard.asgi()] if request.param == "behind the middleware" else [])
 
 
 def test_who_has_the_scope_passes(app: Starlette, issuer: IssuerServer) -> None:
@@ -125,7 +123,7 @@ def test_a_route_does_not_take_another_guards_word(guard: Guard, issuer: IssuerS
         async def endpoint(request: Request) -> PlainTextResponse:
             return PlainTextResponse(request.state.principal.sub)
 
-        app = Starlette(routes=[Route("/", endpoint)], middleware=[middleware(guard)])
+        app = Starlette(routes=[Route("/", endpoint)], middleware=[guard.asgi()])
         both = claims(iss=issuer.url, aud=[AUDIENCE, "https://inner.example.com"])
 
         assert call(app, "/", token=a_token(claims(iss=issuer.url))).json["reason"] == "wrong_audience"
