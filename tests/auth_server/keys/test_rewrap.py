@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from auth_server.keys.custodians.registry import all_custodians
@@ -57,4 +59,25 @@ async def test_an_erased_key_is_left_alone(any_database: Database) -> None:
     await replica.rotation.tick()
 
     assert (await a_rewrap(replica, KEK, OTHER_KEK).run()).signing_keys == 2  # of three
+    replica.keyring.close()
+
+
+async def test_what_somebody_else_moved_meanwhile_is_left_alone(any_database: Database) -> None:
+    """Of two that re-wrap at once the second one has read what lies under another key by now."""
+    replica = await Replica(any_database).start()
+    await ServerSecrets(store=replica.store, key_encryption_keys=KeyEncryptionKeys([KEK])).load(REFRESH_MAC)
+    kid, keys = replica.active().kid, replica.every()
+    (secret,) = await replica.store.read(lambda tx: tx.server_secrets.every())
+    late = replace(secret, sealed=b"late")
+
+    moved = await replica.store.run(
+        lambda tx: (
+            tx.signing_keys.rewrap(kid, sealed=b"late", old_kek_id="what it was", new_kek_id="new"),
+            tx.server_secrets.rewrap(late, old_kek_id="what it was"),
+        )
+    )
+
+    assert moved == (False, False)
+    assert replica.every() == keys
+    assert await replica.store.read(lambda tx: tx.server_secrets.every()) == [secret]
     replica.keyring.close()

@@ -5,69 +5,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import threading
 import weakref
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from resource_server.jwks import source as source_module
-from resource_server.jwks.cache import KeyCache
-from resource_server.jwks.discovery import Retrieved
 from resource_server.jwks.fetcher import FetchFailed
-from resource_server.jwks.source import KeySource
-from resource_server.jwks.state_file import StateFile
 from resource_server.verifier.errors import KeysUnavailable, UnknownKey
-from resource_server.verifier.key_set import KeySet
-from tests.resource_server.support import ISSUER, NOW, RS256_ONLY, Events, a_key_set, ec_jwk, rsa_jwk
-
-
-class Clock:
-    """Seconds that pass only when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Issuer:
-    """Answers in turn with what a test has laid out; waits while `open` is not set; the last answer stays."""
-
-    def __init__(self, *answers: KeySet | FetchFailed | None) -> None:
-        self.answers = list(answers)
-        self.open = threading.Event()
-        self.open.set()
-        self.arrived = threading.Semaphore(0)
-        self.threads: list[str] = []
-        self.forgot = 0
-
-    def retrieve(self) -> Retrieved:
-        self.threads.append(threading.current_thread().name)
-        self.arrived.release()
-        assert self.open.wait(10)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, FetchFailed):
-            raise answer
-        return Retrieved(answer, None)
-
-    def forget(self) -> None:
-        self.forgot += 1
-
-
-@contextmanager
-def a_source(issuer: Issuer, clock: Clock | None = None, **options) -> Iterator[KeySource]:
-    cache = KeyCache(240.0, 86_400.0, lambda: 0.5)
-    source = KeySource(issuer, cache, **{"tell": Events(), "clock": clock or Clock(), "wall_clock": lambda: NOW, **options})
-    try:
-        yield source
-    finally:
-        issuer.open.set()
-        source.close()
+from tests.resource_server.jwks.sources import Clock, Issuer, a_source
+from tests.resource_server.support import Events, a_key_set, ec_jwk, rsa_jwk
 
 
 def test_making_one_asks_nobody() -> None:
@@ -224,52 +171,6 @@ def test_keys_that_grow_old_are_called_degraded_once_and_used_until_h() -> None:
         assert not source.is_usable
 
     assert len(events.named("keys_degraded")) == 1
-
-
-def test_a_restart_needs_no_issuer(tmp_path: Path) -> None:
-    file = StateFile(tmp_path, ISSUER, RS256_ONLY)
-    with a_source(Issuer(a_key_set(epoch=3, revoked=["burned"])), state_file=file) as source:
-        source.warm(5)
-        source.close()
-        source._thread.join(5)  # type: ignore[union-attr]
-
-    events = Events()
-    later = NOW + 3600.0
-    with a_source(Issuer(FetchFailed("down")), state_file=file, wall_clock=lambda: later, tell=events) as source:
-        assert source.warm(5)
-        source.seek("one")
-        assert source.age_seconds == pytest.approx(3600)
-        assert source.view.key_set.revoked == {"burned"}
-    assert events.named("saved_keys_loaded")
-
-
-@pytest.mark.parametrize("later", [86_401.0, -61.0])
-def test_saved_keys_beyond_h_or_from_the_future_are_not_used(tmp_path: Path, later: float) -> None:
-    file = StateFile(tmp_path, ISSUER, RS256_ONLY)
-    file.save(a_key_set(revoked=["burned"]), float(NOW))
-    with a_source(Issuer(FetchFailed("down")), state_file=file, wall_clock=lambda: NOW + later) as source:
-        assert not source.warm(0.05)
-        assert source.view.key_set.revoked == {"burned"}
-
-
-def test_damaged_saved_keys_are_told_and_left_alone(tmp_path: Path) -> None:
-    file = StateFile(tmp_path, ISSUER, RS256_ONLY)
-    file.path.write_bytes(b"{}")
-    file.path.chmod(0o600)
-    events = Events()
-    with a_source(Issuer(a_key_set()), state_file=file, tell=events) as source:
-        assert source.warm(5)
-    assert events.named("saved_keys_unusable")
-
-
-def test_a_folder_that_cannot_be_written_is_told_and_keys_work(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    events = Events()
-    with a_source(Issuer(a_key_set()), state_file=StateFile(tmp_path / "file" / "x", ISSUER, RS256_ONLY), tell=events) as source:
-        assert source.warm(5)
-        source.close()
-        source._thread.join(5)  # type: ignore[union-attr]
-    assert events.named("keys_not_saved") or events.named("saved_keys_unusable")
 
 
 def test_a_closed_source_keeps_what_it_has_and_fetches_no_more() -> None:
