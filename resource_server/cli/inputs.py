@@ -14,6 +14,9 @@ def read_token(argument: str | None) -> str:
     """Return what was given as an argument, or everything on standard input if it is `-` or absent."""
     if argument is not None and argument != "-":
         return argument[:MAX_CHARACTERS]
+    if sys.stdin is not None and sys.stdin.isatty():
+        # Otherwise nothing happens, and nobody knows why.
+        print("Paste the token, then press Enter and Ctrl-D.", file=sys.stderr)
     return _read()
 
 

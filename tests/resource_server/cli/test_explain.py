@@ -259,6 +259,22 @@ def on_a_terminal(environment: dict[str, str], *words: str) -> str:
         os.close(theirs)
 
 
+def test_somebody_at_a_terminal_is_told_what_is_waited_for() -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "resource_server", "explain", "--issuer", "http://127.0.0.1:9"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stderr is not None
+        told = program.stderr.readline()
+        os.write(ours, b"rt1_x\n\x04")
+        out, err = program.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+
+    assert told == "Paste the token, then press Enter and Ctrl-D.\n"
+    assert "refresh_token" in out
+    assert err == ""
+
+
 def test_there_are_colours_on_a_terminal_and_none_where_they_are_not_wanted() -> None:
     told = {"TERM": "xterm", "PYTHONIOENCODING": "utf-8"}
     words = ("doctor", "--issuer", "http://127.0.0.1:9")
