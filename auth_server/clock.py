@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Protocol
+from typing import Final, Protocol
+
+# A suspended machine sleeps through the monotonic clock, and would wake up with leases that seem to be young.
+_WHILE_SUSPENDED_TOO: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def running_seconds() -> float:
+    """Return seconds on a clock that never steps, and goes on while the machine is suspended where the system has such a one."""
+    return time.monotonic() if _WHILE_SUSPENDED_TOO is None else time.clock_gettime(_WHILE_SUSPENDED_TOO)
 
 
 class Clock(Protocol):
@@ -34,11 +42,11 @@ class DatabaseClock:
     """
 
     def __init__(self) -> None:
-        self._offset_ms = time.time() * 1000 - time.monotonic() * 1000
+        self._offset_ms = time.time() * 1000 - running_seconds() * 1000
 
     def now_ms(self) -> int:
         """Return milliseconds since the epoch, database time."""
-        return int(time.monotonic() * 1000 + self._offset_ms)
+        return int(running_seconds() * 1000 + self._offset_ms)
 
     def now(self) -> int:
         """Return whole seconds since the epoch, database time, rounded down."""
@@ -46,7 +54,7 @@ class DatabaseClock:
 
     def monotonic(self) -> float:
         """Return the monotonic clock, seconds."""
-        return time.monotonic()
+        return running_seconds()
 
     async def until(self, ms: int) -> None:
         """Return when it is `ms` or later, database time."""
@@ -64,4 +72,4 @@ class DatabaseClock:
 
     def wall_clock_error(self) -> float:
         """Return how many seconds this machine's wall clock is ahead of the database's (negative: behind)."""
-        return time.time() - (time.monotonic() + self._offset_ms / 1000)
+        return time.time() - (running_seconds() + self._offset_ms / 1000)

@@ -7,10 +7,10 @@ process at once. When the version cannot be asked for, nothing remembered is use
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Hashable
 from typing import Final, Generic, TypeVar
 
+from auth_server.clock import running_seconds
 from auth_server.store.store import Store
 from auth_server.store.transaction import Transaction
 
@@ -42,7 +42,7 @@ class Freshness:
         Raises:
             StoreUnavailable: it could not be asked for; remembered values stop being used soon.
         """
-        asked_at = time.monotonic()
+        asked_at = running_seconds()
         version = await self._store.read(lambda tx: tx.directory.version())
         if version != self._version:
             self._version = version
@@ -51,7 +51,7 @@ class Freshness:
 
     def is_trusted(self) -> bool:
         """Say whether remembered values may be used without asking."""
-        return time.monotonic() - self._asked_at < TRUSTED_SECONDS
+        return running_seconds() - self._asked_at < TRUSTED_SECONDS
 
     def _committed(self, _records: object, directory_changed: bool) -> None:
         if directory_changed:

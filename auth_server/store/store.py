@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as WaitTimeout
@@ -19,7 +18,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from auth_server.clock import DatabaseClock
+from auth_server.clock import DatabaseClock, running_seconds
 from auth_server.protocol.errors import StoreUnavailable
 from auth_server.store.audit_events import AuditRecord
 from auth_server.store.engine import Engines
@@ -108,9 +107,9 @@ class Store:
         Raises:
             StoreUnavailable: the database did not answer.
         """
-        asked_at = time.monotonic()
+        asked_at = running_seconds()
         database_ms = self.read_blocking(Transaction.now_ms)
-        self.clock.follow(database_ms, asked_at, time.monotonic())
+        self.clock.follow(database_ms, asked_at, running_seconds())
 
     def schema_version(self) -> str | None:
         """Return the migration the database is at; None for an empty database.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -14,16 +15,25 @@ DATABASE_MS = 1_800_000_000_000
 
 @dataclass
 class Machine:
-    """A machine's two clocks: one is set by people and daemons, the other only runs."""
+    """A machine's clocks: one is set by people and daemons, the others only run, of which the monotonic one stops in a suspension."""
 
     wall: float = 1_800_000_000.0
     running: float = 500.0
+    asleep: float = 0.0
 
     def time(self) -> float:
         return self.wall
 
     def monotonic(self) -> float:
+        return self.running - self.asleep
+
+    def clock_gettime(self, which: int) -> float:
+        assert which == time.CLOCK_BOOTTIME
         return self.running
+
+    def sleeps(self, seconds: float) -> None:
+        self.passes(seconds)
+        self.asleep += seconds
 
     def passes(self, seconds: float) -> None:
         self.wall += seconds
@@ -80,3 +90,16 @@ def test_a_fail_over_to_a_database_with_another_clock_is_followed(machine: Machi
     clock.follow(DATABASE_MS - 5_000, machine.running, machine.running)
 
     assert clock.now() == (DATABASE_MS - 5_000) // 1000
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="this system has no clock that goes on in a suspension")
+def test_a_machine_that_was_suspended_knows_for_how_long(machine: Machine) -> None:
+    """Its view of the keys is an hour old then, and neither signs nor is published; its tokens would say the right time."""
+    clock = followed(machine)
+    before = clock.monotonic()
+
+    machine.sleeps(3_600)
+
+    assert clock.monotonic() - before == 3_600
+    assert clock.now_ms() == DATABASE_MS + 3_600_000
+    assert clock.wall_clock_error() == pytest.approx(0)
