@@ -173,7 +173,7 @@ TABLE: Final = (
         "REGISTRATION",
         read.choice("open", "invite", "closed"),
         None,
-        "who may sign up: open, invite or closed",
+        "who may sign up: open, closed, or invite (the page says to ask you, and `auth-server user create` makes the account)",
         default_text="open on a loopback issuer, else closed",
     ),
     Setting(
