@@ -75,6 +75,29 @@ def test_only_the_key_that_is_active_steps_down(ring: Store, clock: FakeClock) -
     assert not promote(ring, new="nobody")
 
 
+def burn(store: Store, kid: str, successor: str | None, epoch: int | None = None) -> bool:
+    seen = view(store).epoch if epoch is None else epoch
+    return store.run_blocking(
+        lambda tx: tx.key_incidents.burn(kid, ring="default", epoch=seen, reason="lost", successor=successor)
+    )
+
+
+def test_the_key_that_signs_does_not_die_without_a_successor_that_may(ring: Store, clock: FakeClock) -> None:
+    """Some key must sign, and it must be the standby: whatever the caller believes the ring to be."""
+    clock.advance(N_MS / 1000 + 1)
+    assert promote(ring)
+    before = view(ring)  # `standby` signs, `first` retires and still has its private half
+
+    assert not burn(ring, "standby", None)
+    assert not burn(ring, "standby", "first")
+    assert not burn(ring, "standby", "nobody")
+    assert not burn(ring, "first", None, epoch=before.epoch - 1)
+    assert view(ring) == before
+
+    assert burn(ring, "first", None)
+    assert {key.kid: key.state for key in view(ring).keys} == {"first": KeyState.COMPROMISED, "standby": KeyState.ACTIVE}
+
+
 def test_a_promotion_moves_both_keys_and_the_epoch(ring: Store, clock: FakeClock) -> None:
     clock.advance(N_MS)
     before = view(ring)
