@@ -19,7 +19,7 @@ from auth_server.keys.bounded_threads import BoundedThreads
 from auth_server.keys.choice import default_alg, why_it_cannot_sign
 from auth_server.keys.custodians.contract import Custodian, Signer
 from auth_server.keys.lifecycle import RotationPolicy, is_overdue
-from auth_server.keys.published import PublishedKeys, publish, republish
+from auth_server.keys.published import PublishedKeys, publish, republish, size_warnings
 from auth_server.keys.rollback import HOW_TO_GO_ON, RollbackWatch
 from auth_server.keys.turns import Turns
 from auth_server.protocol.errors import KeyUnavailable
@@ -193,7 +193,7 @@ class Keyring:
             f"the active key of the ring {ring.ring} is overdue" for ring in view.rings if is_overdue(ring, now_ms, self._policy)
         ]
         halted = [f"nothing is signed: {_halted(view.halt)}; {HOW_TO_GO_ON}"] if view.halt and view.halt.reason else []
-        return (*halted, *view.faults, *overdue)
+        return (*halted, *view.faults, *overdue, *size_warnings(view.published))
 
     def close(self) -> None:
         """Stop the signing thread and forget the private keys."""

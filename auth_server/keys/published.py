@@ -12,9 +12,13 @@ from auth_server.keys.journal import Journaled
 from auth_server.keys.lifecycle import PUBLISHED
 from auth_server.store.signing_keys import KeyState, RingView, SigningKey
 from shared import base64url
+from shared.jose import MAX_JWKS_BYTES
 
 # Spelt out, so that nothing a custodian may ever put beside them is published.
 _MEMBERS: Final = ("kty", "kid", "use", "alg", "n", "e", "crv", "x", "y")
+
+# Some nine hundred burned keys, which are told for ever: time enough to move to another issuer.
+_WARN_ABOVE_BYTES: Final = MAX_JWKS_BYTES * 3 // 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,13 @@ def republish(last: Journaled, views: Sequence[RingView]) -> PublishedKeys:
     dead = last.revoked | {key.kid for view in views for key in view.keys if key.state is KeyState.COMPROMISED}
     published = [dict(key) for kid, key in last.keys.items() if kid not in dead]
     return _set_of(published, last.epoch, tuple(sorted(dead)))
+
+
+def size_warnings(published: PublishedKeys | None) -> tuple[str, ...]:
+    """Return what an operator should know of a key set that grows: a resource server refuses one that is too large, as it must."""
+    if published is None or len(published.body) <= _WARN_ABOVE_BYTES:
+        return ()
+    return (f"the key set has {len(published.body)} bytes, and no resource server takes more than {MAX_JWKS_BYTES}",)
 
 
 def _set_of(published: list[dict[str, str]], epoch: int, revoked: tuple[str, ...]) -> PublishedKeys:

@@ -9,7 +9,7 @@ import pytest
 
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.store.signing_keys import KeyState
-from shared.jose import ED25519
+from shared.jose import ED25519, MAX_JWKS_BYTES
 from shared.jwk import PRIVATE_MEMBERS
 from shared.key_policy import KeyPolicy
 from tests.support.clock import FakeClock
@@ -87,6 +87,26 @@ async def test_a_compromised_key_is_listed_and_not_published(database: Database,
     assert published.revoked == (burnt,)
     assert json.loads(published.body)["revoked"] == [burnt]
     assert burnt not in published.kids
+
+
+_BURN_MANY = """
+WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count)
+INSERT INTO signing_key (kid, ring, state, alg, public_jwk, custodian, created_at, published_at, tombstoned_at)
+SELECT printf('%043d', n), 'default', 'compromised', 'Ed25519', '{}', 'none', 0, 0, 0 FROM numbers
+"""
+
+
+@pytest.mark.parametrize("count, is_told", [(900, False), (1_200, True)])
+async def test_an_operator_is_told_before_the_key_set_is_too_large_for_anybody(
+    count: int, is_told: bool, database: Database, replica: Replica
+) -> None:
+    await replica.start()
+    database.execute(_BURN_MANY, count=count)
+    await replica.keyring.refresh()
+
+    assert len(replica.keyring.published().revoked) == count
+    assert len(replica.keyring.published().body) < MAX_JWKS_BYTES
+    assert any("bytes" in warning for warning in replica.keyring.warnings()) is is_told
 
 
 async def test_a_retired_key_is_not_published(database: Database, replica: Replica) -> None:
