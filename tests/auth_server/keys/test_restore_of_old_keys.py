@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from auth_server.keys.rotation import RotationRefused
 from auth_server.protocol.errors import KeyUnavailable
 from auth_server.store.signing_keys import KeyState
 from tests.support.backups import back_up, restore
@@ -31,6 +32,21 @@ async def test_a_burn_that_no_key_set_told_yet_is_known_from_the_journal(any_dat
 
     assert restored.burned_again == (burned,)
     assert journaled.every()[burned].state is KeyState.COMPROMISED
+
+
+async def test_what_nobody_is_known_to_have_held_is_published_anew(any_database: Database, clock: FakeClock) -> None:
+    """Without a journal the age that the backup gives a standby says nothing: it serves its N again."""
+    replica = await Replica(any_database).start()
+    clock.advance(N + 1)
+
+    await replica.restore.finish()
+
+    assert {key.published_at for key in replica.every().values()} == {clock.ms}
+    with pytest.raises(RotationRefused):
+        await replica.rotation.rotate_now()
+    clock.advance(N + 1)
+    assert await replica.rotation.rotate_now()
+    replica.keyring.close()
 
 
 async def test_a_standby_that_is_too_young_waits_until_everybody_holds_it(any_database: Database, journaled: Replica) -> None:
