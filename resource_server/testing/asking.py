@@ -12,7 +12,7 @@ from resource_server.verifier.errors import TokenRefused
 _PAUSE_SECONDS: Final = 0.02
 
 
-def reason_of(guard: Guard, token: str) -> str | None:
+def reason_of(guard: Guard, token: str | bytes) -> str | None:
     """Return why the guard refuses a token; None if it takes it."""
     try:
         guard.verify(token)

@@ -15,8 +15,9 @@ from resource_server.verifier.errors import TokenRefused
 from resource_server.verifier.token import VerifiedToken
 from shared import base64url
 from tests.resource_server.api import Api, an_api
+from tests.resource_server.calls import counted_calls
 from tests.resource_server.feeds import a_feed, until
-from tests.resource_server.support import AUDIENCE, a_header, a_token, counted_calls, rs256, rsa_jwk, rsa_key, segment
+from tests.resource_server.support import AUDIENCE, a_header, a_token, rs256, rsa_jwk, rsa_key, segment
 
 ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 

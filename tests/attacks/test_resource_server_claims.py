@@ -16,19 +16,8 @@ from starlette.routing import Route
 from resource_server.demo.app import build_app
 from tests.attacks.forging import two_issuers
 from tests.resource_server.api import Api, an_api, as_json
-from tests.resource_server.support import (
-    AUDIENCE,
-    NOW,
-    a_guard,
-    a_header,
-    a_token,
-    an_issuer,
-    call,
-    claims,
-    rs256,
-    rsa_jwk,
-    rsa_key,
-)
+from tests.resource_server.calls import call
+from tests.resource_server.support import AUDIENCE, NOW, a_guard, a_header, a_token, an_issuer, claims, rs256, rsa_jwk, rsa_key
 
 
 @pytest.fixture(scope="module")

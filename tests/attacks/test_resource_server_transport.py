@@ -12,13 +12,8 @@ import pytest
 
 from shared import base64url
 from tests.resource_server.api import Api, an_api
-from tests.resource_server.support import (
-    NOW,
-    a_header,
-    a_token,
-    call,
-    segment,
-)
+from tests.resource_server.calls import call
+from tests.resource_server.support import NOW, a_header, a_token, segment
 
 ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.resource_server.adapters.examples import EXAMPLES, FOLDER, OTHERS, Example, running
-from tests.resource_server.support import HttpAnswer
+from tests.resource_server.calls import HttpAnswer
 
 ADAPTERS = Path(__file__).parents[2] / "resource_server" / "adapters"
 # Of no framework, and in every example.

@@ -17,18 +17,17 @@ from starlette.routing import Route
 from resource_server import Guard
 from resource_server.decryption import DecryptionKeys
 from resource_server.verifier.errors import Undecryptable
+from tests.resource_server.calls import HttpAnswer, call
 from tests.resource_server.feeds import a_feed, until
 from tests.resource_server.support import (
     AUDIENCE,
     NOW,
     Events,
-    HttpAnswer,
     IssuerServer,
     a_guard,
     a_header,
     a_token,
     an_issuer,
-    call,
     claims,
     rs256,
     rsa_jwk,

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from docs.demo.story import call
-from resource_server import Guard, TokenRefused
+from resource_server import Guard
 from resource_server.signals import SignalPoller, Signals
+from resource_server.testing import reason_of
 from tests.flows.pair import Pair, make_pair
 
 BOUND = 15.0
@@ -52,19 +53,11 @@ def test_who_signed_out_is_refused_once_the_signal_was_polled(pair: Pair, tmp_pa
         poller.start()
         # The poller waits at the auth server when this happens, or asks soon after.
         assert call("POST", f"{pair.issuer}/api/logout", json_body={"refresh_token": alice["refresh_token"]}).status < 300
-        while (reason := _reason(with_nothing_but_signals, alice["access_token"])) is None:
+        while (reason := reason_of(with_nothing_but_signals, alice["access_token"])) is None:
             assert time.monotonic() < give_up_at + BOUND, poller.last_failure
             time.sleep(0.02)
         assert reason == "revoked"
-        assert _reason(with_nothing_but_signals, bob["access_token"]) is None
+        assert reason_of(with_nothing_but_signals, bob["access_token"]) is None
     finally:
         poller.close()
         with_nothing_but_signals.close()
-
-
-def _reason(guard: Guard, token: str) -> str | None:
-    try:
-        guard.verify(token)
-    except TokenRefused as refusal:
-        return refusal.reason
-    return None

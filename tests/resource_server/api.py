@@ -10,7 +10,8 @@ from typing import Any
 
 from resource_server import Guard
 from resource_server.demo.app import build_app
-from tests.resource_server.support import HttpAnswer, IssuerServer, Signer, a_guard, a_header, a_token, an_issuer, call, claims
+from tests.resource_server.calls import HttpAnswer, call
+from tests.resource_server.support import IssuerServer, Signer, a_guard, a_header, a_token, an_issuer, claims
 
 
 @dataclass

@@ -102,3 +102,18 @@ def warm_until_told(guard: Guard) -> Readiness:
     guard.start()
     until(lambda: all(each.keys.is_usable or each.keys.last_failure for each in guard.issuers.values()))
     return guard.ready()
+
+
+def a_token_of_session(issuer: IssuerServer, **members: object) -> bytes:
+    """Return a token of the session `s1` and the grant `g1`."""
+    return issuer.token(**{"sid": "s1", "grant_id": "g1", **members})
+
+
+def feed_of(guard: Guard) -> Any:
+    """Return what a guard follows the feed of its issuer with."""
+    return next(iter(guard.issuers.values())).revocations
+
+
+def heard(guard: Guard, pages: int) -> None:
+    """Wait until a guard has taken so many pages."""
+    until(lambda: guard.statistics()["feed_pages"] >= pages)

@@ -14,7 +14,8 @@ from starlette.routing import Route
 from resource_server import Guard
 from resource_server.cookies import CookieTransport
 from resource_server.verifier.errors import InvalidRequest, NoToken, OriginNotAllowed
-from tests.resource_server.support import IssuerServer, a_guard, a_token, an_issuer, call, claims
+from tests.resource_server.calls import call
+from tests.resource_server.support import IssuerServer, a_guard, a_token, an_issuer, claims
 
 SHOP = "https://shop.example.com"
 OURS = ((b"origin", SHOP.encode()),)

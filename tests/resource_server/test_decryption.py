@@ -19,7 +19,8 @@ from resource_server import Guard, TokenRefused
 from resource_server.decryption import DecryptionKeys
 from resource_server.digest_file import StateUnusable
 from shared import base64url
-from tests.resource_server.support import AUDIENCE, IssuerServer, a_guard, a_token, an_issuer, call, claims
+from tests.resource_server.calls import call
+from tests.resource_server.support import AUDIENCE, IssuerServer, a_guard, a_token, an_issuer, claims
 
 DAY = 86_400.0
 

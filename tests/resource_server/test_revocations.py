@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from resource_server import Guard, TokenRefused
+from resource_server.testing import reason_of
 from resource_server.verifier.errors import RevokedKey, RevokedToken
-from tests.resource_server.feeds import FakeFeed, a_feed, until
+from tests.resource_server.feeds import FakeFeed, a_token_of_session, heard, until
 from tests.resource_server.support import (
-    NOW,
     Events,
     IssuerServer,
     a_guard,
@@ -26,44 +23,17 @@ from tests.resource_server.support import (
 )
 
 
-@pytest.fixture
-def feed(issuer: IssuerServer) -> Iterator[FakeFeed]:
-    """The feed of that issuer."""
-    with a_feed(issuer) as feed:
-        yield feed
-
-
-def _token(issuer: IssuerServer, **members: object) -> bytes:
-    return a_token(claims(**{"iss": issuer.url, "sid": "s1", "grant_id": "g1", **members}))
-
-
-def _reason(guard: Guard, token: bytes) -> str | None:
-    try:
-        guard.verify(token)
-    except TokenRefused as refusal:
-        return refusal.reason
-    return None
-
-
-def _feed_of(guard: Guard) -> Any:
-    return next(iter(guard.issuers.values())).revocations
-
-
-def _heard(guard: Guard, pages: int) -> None:
-    until(lambda: guard.statistics()["feed_pages"] >= pages)
-
-
 def test_a_revoked_token_is_refused_also_when_it_was_verified_a_moment_ago(issuer: IssuerServer, feed: FakeFeed) -> None:
     with a_guard(issuer) as guard:
         guard.warm()
-        token, other = _token(issuer), _token(issuer, jti="token-2", sid="s2", grant_id="g2")
-        before = [_reason(guard, token), _reason(guard, token)]
+        token, other = a_token_of_session(issuer), a_token_of_session(issuer, jti="token-2", sid="s2", grant_id="g2")
+        before = [reason_of(guard, token), reason_of(guard, token)]
 
         feed.revoke("sid", "s1")
-        _heard(guard, 2)
+        heard(guard, 2)
 
         assert before == [None, None]
-        assert (_reason(guard, token), _reason(guard, other)) == ("revoked", None)
+        assert (reason_of(guard, token), reason_of(guard, other)) == ("revoked", None)
 
 
 async def test_the_asynchronous_driver_refuses_it_too(issuer: IssuerServer, feed: FakeFeed) -> None:
@@ -72,7 +42,7 @@ async def test_the_asynchronous_driver_refuses_it_too(issuer: IssuerServer, feed
         await guard.awarm()
 
         with pytest.raises(RevokedToken):
-            await guard.averify(_token(issuer))
+            await guard.averify(a_token_of_session(issuer))
 
 
 def test_a_token_that_was_cleared_is_held_against_every_later_entry(issuer: IssuerServer, feed: FakeFeed) -> None:
@@ -80,19 +50,19 @@ def test_a_token_that_was_cleared_is_held_against_every_later_entry(issuer: Issu
     feed.revoke("sid", "other")
     with a_guard(issuer) as guard:
         guard.warm()
-        token = _token(issuer)
+        token = a_token_of_session(issuer)
         guard.verify(token)  # the first look at a guard's feed also sees whether it is followed
         first = [guard.verify(token).token.cleared for _ in range(2)]
 
         feed.revoke("sid", "another")
-        _heard(guard, 2)
+        heard(guard, 2)
         second = guard.verify(token).token.cleared
         feed.revoke("sid", "s1")
-        _heard(guard, 3)
+        heard(guard, 3)
 
         assert first[0] is first[1] is not None
         assert second is not first[0]
-        assert _reason(guard, token) == "revoked"
+        assert reason_of(guard, token) == "revoked"
 
 
 def test_warming_reads_the_whole_feed(issuer: IssuerServer, feed: FakeFeed) -> None:
@@ -100,7 +70,7 @@ def test_warming_reads_the_whole_feed(issuer: IssuerServer, feed: FakeFeed) -> N
     with a_guard(issuer) as guard:
         assert guard.warm()
 
-        assert _reason(guard, _token(issuer)) == "revoked"
+        assert reason_of(guard, a_token_of_session(issuer)) == "revoked"
 
 
 def test_it_asks_behind_its_cursor_and_waits(issuer: IssuerServer, feed: FakeFeed) -> None:
@@ -122,7 +92,7 @@ def test_a_gap_makes_it_ask_for_everything(issuer: IssuerServer, feed: FakeFeed)
         feed.revoke("sid", "s1")
         until(lambda: {} in feed.questions[1:])
         feed.page = feed.good_page
-        until(lambda: _reason(guard, _token(issuer)) == "revoked")
+        until(lambda: reason_of(guard, a_token_of_session(issuer)) == "revoked")
 
         assert "gap" in str(guard.issuers[issuer.url].revocations._cause()) or guard.statistics()["failed_feed_pages"] >= 1
 
@@ -137,7 +107,7 @@ def test_a_feed_that_counts_from_an_earlier_number_takes_nothing_back(issuer: Is
         feed.interrupt()
         until(lambda: {"after": "0"}.items() <= feed.questions[-1].items())
 
-        assert _reason(guard, _token(issuer)) == "revoked"
+        assert reason_of(guard, a_token_of_session(issuer)) == "revoked"
 
 
 def test_a_large_feed_comes_in_pages(issuer: IssuerServer, feed: FakeFeed) -> None:
@@ -153,7 +123,7 @@ def test_a_large_feed_comes_in_pages(issuer: IssuerServer, feed: FakeFeed) -> No
     with a_guard(issuer, require_snapshot=True) as guard:
         assert guard.warm()
 
-        assert _reason(guard, _token(issuer)) == "revoked"
+        assert reason_of(guard, a_token_of_session(issuer)) == "revoked"
         assert [question.get("after") for question in feed.questions[:3]] == [None, "2", "4"]
         assert not any("wait" in question for question in feed.questions[:3])
 
@@ -163,16 +133,16 @@ def test_a_burned_key_is_refused_at_the_speed_of_the_feed(issuer: IssuerServer, 
     issuer.describe(revocation_feed_endpoint=f"{issuer.url}/feed")
     with a_guard(issuer) as guard:
         guard.warm()
-        assert _reason(guard, _token(issuer)) is None
+        assert reason_of(guard, a_token_of_session(issuer)) is None
 
         issuer.publish(rsa_jwk("two", rsa_key("two")), epoch=2, revoked=["one"])
         issuer.describe(revocation_feed_endpoint=f"{issuer.url}/feed")
         feed.header, feed.sign, feed.epoch = {"kid": "two"}, rs256(rsa_key("two")), 2
         feed.revoke("kid", "one")
-        _heard(guard, 2)
+        heard(guard, 2)
 
         with pytest.raises(RevokedKey):
-            guard.verify(_token(issuer))
+            guard.verify(a_token_of_session(issuer))
         # `key_epoch` makes it ask for the keys, long before their next refresh.
         until(lambda: guard.issuers[issuer.url].keys.view.key_set.epoch == 2)
         assert guard.verify(a_token(claims(iss=issuer.url), a_header(kid="two"), rs256(rsa_key("two")))).sub == "alice"
@@ -187,7 +157,7 @@ def test_a_page_of_a_key_that_is_new_makes_it_look_for_that_key(issuer: IssuerSe
 
         feed.revoke("sid", "s1")
 
-        until(lambda: _reason(guard, _token(issuer)) == "revoked")
+        until(lambda: reason_of(guard, a_token_of_session(issuer)) == "revoked")
 
 
 def test_a_forged_page_is_not_taken(issuer: IssuerServer, feed: FakeFeed) -> None:
@@ -198,53 +168,8 @@ def test_a_forged_page_is_not_taken(issuer: IssuerServer, feed: FakeFeed) -> Non
         feed.revoke("sid", "s1")
         until(lambda: events.named("feed_failed"))
 
-        assert _reason(guard, _token(issuer)) is None
+        assert reason_of(guard, a_token_of_session(issuer)) is None
         assert "bad_signature" in str(events.named("feed_failed")[0]["cause"])
-
-
-def test_a_restart_forgets_nothing_although_the_issuer_is_down(issuer: IssuerServer, feed: FakeFeed, tmp_path: Path) -> None:
-    feed.revoke("sid", "s1")
-    feed.revoke("sub_nbf", "alice", nbf=NOW)
-    with a_guard(issuer, state_dir=tmp_path) as guard:
-        guard.warm()
-        until(lambda: len(list(tmp_path.glob("[kr]*.json"))) == 2)  # keys and revocations
-    issuer.replies.clear()
-
-    with a_guard(issuer, state_dir=tmp_path) as again:
-        assert _reason(again, _token(issuer, sid="s9", iat=NOW)) == "revoked"
-        assert _reason(again, _token(issuer, sid="s9", sub="bob")) is None
-        assert _reason(again, _token(issuer, sub="bob")) == "revoked"
-    assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
-
-
-def test_a_restart_goes_on_behind_its_cursor(issuer: IssuerServer, feed: FakeFeed, tmp_path: Path) -> None:
-    feed.revoke("sid", "s1")
-    with a_guard(issuer, state_dir=tmp_path) as guard:
-        guard.warm()
-        until(lambda: len(list(tmp_path.glob("[kr]*.json"))) == 2)  # keys and revocations
-    asked = len(feed.questions)
-    feed.interrupt()
-
-    with a_guard(issuer, state_dir=tmp_path) as again:
-        again.warm()
-
-        assert {"after": "1"} in feed.questions[asked - 1 :]
-
-
-@pytest.mark.parametrize("spoil", [lambda path: path.write_text("{}"), lambda path: path.chmod(0o666)])
-def test_a_file_that_cannot_be_trusted_is_not_read(issuer: IssuerServer, feed: FakeFeed, tmp_path: Path, spoil: Any) -> None:
-    feed.revoke("sid", "s1")
-    with a_guard(issuer, state_dir=tmp_path) as guard:
-        guard.warm()
-        until(lambda: len(list(tmp_path.glob("[kr]*.json"))) == 2)  # keys and revocations
-    spoil(next(tmp_path.glob("revocations-*.json")))
-    events = Events()
-
-    with a_guard(issuer, state_dir=tmp_path, on_event=events) as again:
-        again.warm()
-
-        assert _reason(again, _token(issuer)) == "revoked"  # from the issuer
-    assert events.named("saved_feed_unusable")
 
 
 @pytest.mark.parametrize("algorithms", [["ES256"], ["ES256", "PS256"]])
@@ -278,7 +203,7 @@ def test_an_issuer_that_has_no_room_to_wait_is_asked_again_later(issuer: IssuerS
         for asked in (2, 3):
             until(lambda: len(feed.questions) == asked)  # noqa: B023
             feed.interrupt()
-        _heard(guard, 3)
+        heard(guard, 3)
 
         assert len(feed.questions) == 3
 
@@ -294,7 +219,7 @@ def test_word_of_new_keys_is_no_reason_to_ask_less_often(issuer: IssuerServer, f
         until(lambda: len(feed.questions) == 5)
         feed.revoke("sid", "s1")
 
-        until(lambda: _reason(guard, _token(issuer)) == "revoked", 5.0)
+        until(lambda: reason_of(guard, a_token_of_session(issuer)) == "revoked", 5.0)
     assert [question.get("key_epoch") for question in feed.questions[1:5]] == ["0", "1", "2", "3"]
 
 
@@ -319,9 +244,9 @@ def test_a_forked_child_follows_by_itself(issuer: IssuerServer, feed: FakeFeed) 
             # Nothing of the parent's threads is here; the first token starts this process's own.
             status = 1
             try:
-                _reason(guard, _token(issuer))
+                reason_of(guard, a_token_of_session(issuer))
                 os.write(write, b"asked")
-                until(lambda: _reason(guard, _token(issuer)) == "revoked")
+                until(lambda: reason_of(guard, a_token_of_session(issuer)) == "revoked")
                 status = 0
             finally:
                 os._exit(status)

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
+from resource_server.testing import reason_of
 from resource_server.verifier.errors import RevocationsUnknown
 from resource_server.verifier.scopes import requirement
-from tests.resource_server.feeds import FakeFeed, a_feed, until
+from tests.resource_server.feeds import FakeFeed, a_token_of_session, feed_of, heard, until
 from tests.resource_server.support import Events, IssuerServer, a_guard
-from tests.resource_server.test_revocations import _feed_of, _heard, _reason, _token
-
-
-@pytest.fixture
-def feed(issuer: IssuerServer) -> Iterator[FakeFeed]:
-    """The feed of that issuer."""
-    with a_feed(issuer) as feed:
-        yield feed
 
 
 class _Silence:
@@ -39,7 +30,7 @@ def test_a_silent_feed_leaves_an_open_guard_to_exp_and_says_so(issuer: IssuerSer
         clock.now += 16
         until(lambda: events.named("feed_silent"))
 
-        assert _reason(guard, _token(issuer)) is None
+        assert reason_of(guard, a_token_of_session(issuer)) is None
         readiness = guard.ready()
         assert readiness.ready
         assert any("revocation feed" in warning and "16 s ago" in warning for warning in readiness.warnings)
@@ -55,17 +46,17 @@ def test_a_silent_feed_makes_a_closed_guard_answer_503(issuer: IssuerServer, fee
     with a_guard(issuer, monotonic=clock, silent_feed="closed") as guard:
         guard.warm()
         feed.revoke("sid", "s9")
-        _heard(guard, 2)
-        assert _reason(guard, _token(issuer)) is None
+        heard(guard, 2)
+        assert reason_of(guard, a_token_of_session(issuer)) is None
         feed.status = 500
         feed.interrupt()
         clock.now += 16
 
         with pytest.raises(RevocationsUnknown) as refused:
-            guard.verify(_token(issuer))
+            guard.verify(a_token_of_session(issuer))
         assert (refused.value.status, refused.value.retry_after) == (503, 1)
         # What is known to be revoked is known.
-        assert _reason(guard, _token(issuer, sid="s9")) == "revoked"
+        assert reason_of(guard, a_token_of_session(issuer, sid="s9")) == "revoked"
         assert not guard.ready()
 
 
@@ -75,7 +66,7 @@ def test_a_closed_guard_wants_an_issuer_that_has_a_feed(issuer: IssuerServer) ->
 
         assert not readiness
         assert "the issuer has none" in readiness.reasons[0]
-        assert _reason(guard, _token(issuer)) == "revocations_unknown"
+        assert reason_of(guard, a_token_of_session(issuer)) == "revocations_unknown"
 
 
 def test_an_issuer_without_a_feed_is_verified_as_ever(issuer: IssuerServer) -> None:
@@ -83,18 +74,18 @@ def test_an_issuer_without_a_feed_is_verified_as_ever(issuer: IssuerServer) -> N
         readiness = guard.warm()
 
         assert (readiness.ready, readiness.warnings) == (True, ())
-        assert _reason(guard, _token(issuer)) is None
-        assert _feed_of(guard).clearance is None
+        assert reason_of(guard, a_token_of_session(issuer)) is None
+        assert feed_of(guard).clearance is None
         assert guard.statistics()["feed_followed"] == 0
 
 
 def test_a_snapshot_may_be_required_before_anything_is_accepted(issuer: IssuerServer, feed: FakeFeed) -> None:
     feed.status = 500
     with a_guard(issuer, require_snapshot=True) as guard:
-        until(lambda: _reason(guard, _token(issuer)) == "revocations_unknown" and feed.questions)
+        until(lambda: reason_of(guard, a_token_of_session(issuer)) == "revocations_unknown" and feed.questions)
         assert not guard.ready()
         feed.status = 200
-        until(lambda: _reason(guard, _token(issuer)) is None)
+        until(lambda: reason_of(guard, a_token_of_session(issuer)) is None)
 
         assert guard.ready()
 
@@ -103,7 +94,7 @@ def test_one_route_may_ask_for_more_than_the_guard(issuer: IssuerServer, feed: F
     clock = _Silence()
     with a_guard(issuer, monotonic=clock) as guard:
         guard.warm()
-        who = guard.verify(_token(issuer))
+        who = guard.verify(a_token_of_session(issuer))
         guard.check(who, requirement(silent_feed="closed"))
         feed.status = 500
         feed.interrupt()

@@ -17,6 +17,7 @@ from resource_server import Guard, Issuer
 from resource_server.jwks.clock import boot_seconds
 from resource_server.verifier import errors
 from resource_server.verifier.verify import peek_issuer
+from tests.resource_server.calls import counted_calls
 from tests.resource_server.feeds import warm_until_told
 from tests.resource_server.support import (
     AUDIENCE,
@@ -27,7 +28,6 @@ from tests.resource_server.support import (
     a_token,
     an_issuer,
     claims,
-    counted_calls,
     rs256,
     rsa_jwk,
     rsa_key,

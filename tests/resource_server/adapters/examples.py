@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.resource_server.support import HttpAnswer, IssuerServer, a_header, a_token, an_issuer, claims
+from tests.resource_server.calls import HttpAnswer
+from tests.resource_server.support import IssuerServer, a_header, a_token, an_issuer, claims
 
 FOLDER: Final = Path(__file__).parents[3] / "docs" / "examples"
 # The words after the port, by name of the run; the program is what stands before the colon.

@@ -9,7 +9,8 @@ import pytest
 
 from resource_server import Guard
 from resource_server.verifier.errors import Expired
-from tests.resource_server.support import AUDIENCE, IssuerServer, a_guard, a_token, call, claims
+from tests.resource_server.calls import call
+from tests.resource_server.support import AUDIENCE, IssuerServer, a_guard, a_token, claims
 
 
 async def who_app(scope: dict[str, Any], _receive: Any, send: Any) -> None:

@@ -8,7 +8,8 @@ from starlette.requests import Request
 
 from resource_server import Guard, Principal
 from tests.resource_server.adapters.test_asgi import run_websocket
-from tests.resource_server.support import IssuerServer, a_guard, a_token, call, claims
+from tests.resource_server.calls import call
+from tests.resource_server.support import IssuerServer, a_guard, a_token, claims
 
 
 def build(guard: Guard) -> FastAPI:

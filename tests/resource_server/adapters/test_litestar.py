@@ -8,7 +8,8 @@ import pytest
 from litestar import Controller, Litestar, Request, get
 
 from resource_server import Guard
-from tests.resource_server.support import IssuerServer, a_token, call, claims
+from tests.resource_server.calls import call
+from tests.resource_server.support import IssuerServer, a_token, claims
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from mcp.server.mcpserver import MCPServer
 
 from resource_server import Guard
 from resource_server.verifier import errors
-from tests.resource_server.support import AUDIENCE, NOW, Events, IssuerServer, a_guard, a_token, call, claims
+from tests.resource_server.calls import call
+from tests.resource_server.support import AUDIENCE, NOW, Events, IssuerServer, a_guard, a_token, claims
 
 
 def test_a_good_token_is_told_in_the_sdks_words(guard: Guard, issuer: IssuerServer) -> None:

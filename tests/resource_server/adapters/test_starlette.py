@@ -10,7 +10,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from resource_server import Guard
-from tests.resource_server.support import AUDIENCE, IssuerServer, a_guard, a_token, call, claims
+from tests.resource_server.calls import call
+from tests.resource_server.support import AUDIENCE, IssuerServer, a_guard, a_token, claims
 
 
 def build(guard: Guard) -> list[Route]:

@@ -12,7 +12,8 @@ from resource_server.verifier.revoked import Revoked, TooManyRevocations
 from resource_server.verifier.token import VerifiedToken
 from resource_server.verifier.verify import verify
 from shared.revocation import BOUNDED, RevocationEntry, RevocationKind
-from tests.resource_server.support import NOW, a_key_set, a_policy, a_token, claims, counted_calls
+from tests.resource_server.calls import counted_calls
+from tests.resource_server.support import NOW, a_key_set, a_policy, a_token, claims
 
 KEYS = {
     RevocationKind.KID: "one",

@@ -13,6 +13,7 @@ from resource_server.verifier import errors
 from resource_server.verifier.errors import TokenRefused
 from resource_server.verifier.token import VerifiedToken
 from resource_server.verifier.verify import find_key_id, verify
+from tests.resource_server.calls import counted_calls
 from tests.resource_server.support import (
     NOW,
     a_header,
@@ -20,7 +21,6 @@ from tests.resource_server.support import (
     a_policy,
     a_token,
     claims,
-    counted_calls,
     ec_jwk,
     ed_jwk,
     eddsa,
