@@ -62,9 +62,9 @@ def parser_of(noun: str, command: Command) -> Parser:
     examples = indented(command.examples)
     parser = Parser(
         prog=name,
-        description=textwrap.fill(command.meaning, _WIDTH),
+        description="\n".join(_wrapped(command.meaning, _WIDTH)),
         epilog=f"example{'s' if len(command.examples) > 1 else ''}:\n{examples}",
-        formatter_class=_formatter,
+        formatter_class=_Formatter,
         allow_abbrev=False,
     )
     command.arguments(parser)
@@ -96,5 +96,15 @@ def summary_lines(rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"  {name.ljust(width)}  {meaning}" for name, meaning in rows)
 
 
-def _formatter(prog: str) -> argparse.HelpFormatter:
-    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=34, width=_WIDTH)
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Breaks no line within a word: half a command or half an option is of no use to whoever copies it."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=34, width=_WIDTH)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return _wrapped(text, width)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import shlex
 import sqlite3
 
@@ -61,6 +62,19 @@ def test_every_noun_lists_its_verbs(noun: str, nobody: Operator) -> None:
 
     assert told.code == 0
     assert all(f"\n  {command.verb} " in told.out for n, command in EVERY if n.name == noun)
+
+
+@pytest.mark.parametrize("noun, command", EVERY, ids=NAMES)
+def test_help_breaks_no_line_within_a_word(noun: Noun, command: Command, nobody: Operator) -> None:
+    """Half a command or half an option is of no use to whoever copies it."""
+    lines = nobody(noun.name, *([command.verb] if command.verb else []), "--help").out.splitlines()
+
+    assert [line for line in lines if re.search(r"[a-z]-$", line)] == []
+
+
+@pytest.mark.parametrize("noun", [noun.name for noun, command in EVERY if command.verb])
+def test_the_overview_of_a_noun_ends_with_a_whole_example(noun: str, nobody: Operator) -> None:
+    assert not nobody(noun, "--help").out.rstrip().endswith("\\")
 
 
 @pytest.mark.parametrize(
