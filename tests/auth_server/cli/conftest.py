@@ -14,11 +14,14 @@ from typing import Any, TypeVar
 
 import pytest
 
+from auth_server.accounts.passwords import Argon2Cost
 from auth_server.cli.main import main
 from auth_server.services import Services, build_services
 from auth_server.settings import load
+from auth_server.store.store import Store
 
 T = TypeVar("T")
+PASSWORD = "correct-Horse-battery-staple-7413"
 
 
 @dataclass(frozen=True)
@@ -119,3 +122,27 @@ def operator(nobody: Operator, initialised: Path) -> Operator:
     """An operator after `init`."""
     shutil.copytree(initialised, nobody.folder / "data")
     return nobody
+
+
+@pytest.fixture
+def peopled(operator: Operator) -> Operator:
+    """An operator of a server that ran, with people, a role and a client."""
+    password = operator.file("password", PASSWORD)
+    for name in ("alice", "bob", "carol"):
+        operator.done("user", "create", "--username", name, "--password-file", password)
+    operator.done("role", "create", "editor", "--permission", "notes:write")
+    operator.done("role", "grant", "editor", "alice")
+    operator.done("client", "create", "--client-id", "billing", "--grant", "client_credentials", "--scope", "notes:read")
+    operator.within(_started)
+    return operator
+
+
+@pytest.fixture
+def services(store: Store, tmp_path: Path) -> Services:
+    """What a declarative file is applied to."""
+    settings = load({"AUTH_SERVER_DATA_DIR": str(tmp_path / "data")})
+    return build_services(settings, store=store, argon2=Argon2Cost(memory_kib=8, passes=1, lanes=1))
+
+
+async def _started(_services: Services) -> None:
+    """A server started, and stopped."""

@@ -9,13 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from auth_server.accounts.passwords import Argon2Cost
 from auth_server.cli import config_fields
 from auth_server.cli.config_file import ConfigRefused, apply_config, load_config
 from auth_server.protocol.client import Client, ExchangePolicy, TrustedIssuer
-from auth_server.services import Services, build_services
-from auth_server.settings import load
-from auth_server.store.store import Store
+from auth_server.services import Services
 from tests.support.assertions import a_party
 
 KEYS = json.dumps({"keys": [a_party().jwk]})
@@ -26,12 +23,6 @@ NOTES = "http://localhost:8001"
 CLIENT = '[[clients]]\nclient_id = "a"\n'
 RESOURCE = f'[[resources]]\nidentifier = "{NOTES}"\n'
 USER = '[[users]]\nusername = "alice"\n'
-
-
-@pytest.fixture
-def services(store: Store, tmp_path: Path) -> Services:
-    settings = load({"AUTH_SERVER_DATA_DIR": str(tmp_path / "data")})
-    return build_services(settings, store=store, argon2=Argon2Cost(memory_kib=8, passes=1, lanes=1))
 
 
 def _written(folder: Path, text: str) -> Path:
