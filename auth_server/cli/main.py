@@ -62,7 +62,7 @@ example:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     # A core dump would hold private keys: not only the server opens them.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
     if isinstance(sys.stdout, io.TextIOWrapper):
