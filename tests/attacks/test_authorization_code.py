@@ -11,9 +11,10 @@ import pytest
 from auth_server.protocol.authorization_request import AuthorizationRequest
 from auth_server.tokens.codes import Approved
 from tests.support.answers import FORM, assert_refused
-from tests.support.auth_app import SECRETS, Issuer, basic
+from tests.support.auth_app import Issuer, basic
 from tests.support.builders import FACTS
 from tests.support.keys import claims_of
+from tests.support.registered import SECRETS
 from tests.support.visitor import CHALLENGE, VERIFIER, Visitor, a_code, answer_of
 
 

@@ -19,10 +19,11 @@ from auth_server.endpoints.registry import registration_rules
 from auth_server.protocol.client import Client
 from shared import base64url
 from tests.support.assertions import LEFT_OUT, a_party, shown
-from tests.support.auth_app import ISSUER, SECRETS, Issuer, basic, running
+from tests.support.auth_app import ISSUER, Issuer, basic, running
 from tests.support.builders import NOW, a_client
 from tests.support.databases import Database
 from tests.support.outside import NoNetwork, Outside, answer
+from tests.support.registered import SECRETS
 
 GRANT = {"grant_type": "client_credentials"}
 JWKS_URI = "https://signer.outside.example/jwks"

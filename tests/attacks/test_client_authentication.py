@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.auth_app import SECRETS, Issuer, basic, running
+from tests.support.auth_app import Issuer, basic, running
 from tests.support.databases import Database
+from tests.support.registered import SECRETS
 
 GRANT = {"grant_type": "client_credentials"}
 WRONG = "a-wrong-secret-of-sufficient-length-0123456789"

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import auth_server
-from tests.support.auth_app import ISSUER, REDIRECTS, Issuer, running
+from tests.support.auth_app import ISSUER, Issuer, running
+from tests.support.registered import REDIRECTS
 from tests.support.visitor import CALLBACK, Visitor, answer_of
 
 

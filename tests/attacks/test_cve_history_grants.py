@@ -16,9 +16,10 @@ from auth_server.grants.token_exchange import TOKEN_EXCHANGE
 from auth_server.protocol.errors import InvalidGrant
 from shared.revocation import RevocationKind
 from tests.conformance.test_grants import CLIENTS, _right_form
-from tests.support.auth_app import DEVICE_GRANT, SECRETS, Issuer, basic, running
+from tests.support.auth_app import Issuer, basic, running
 from tests.support.databases import Database
 from tests.support.page_visitor import PageVisitor
+from tests.support.registered import DEVICE_GRANT, SECRETS
 
 ROOT: Final = Path(__file__).parents[2]
 APP: Final = {"redirect_uris": ["https://agent.example/cb"]}

@@ -9,8 +9,9 @@ import pytest
 
 from auth_server.accounts.tickets import Purpose
 from tests.attacks.test_pages import ACCOUNT, PAGES, every_page, header
-from tests.support.auth_app import PASSWORDS, Issuer
+from tests.support.auth_app import Issuer
 from tests.support.page_visitor import SAME_ORIGIN, PageVisitor, a_ticket, letters, path_of, token_in, verified
+from tests.support.registered import PASSWORDS
 from tests.support.visitor import answer_of
 
 NEW: Final = "umbrella gravel otter lantern 99"

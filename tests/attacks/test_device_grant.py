@@ -11,10 +11,11 @@ from auth_server.devices.service import TooManyTries, UnknownUserCode
 from auth_server.endpoints.registry import registration_rules
 from auth_server.protocol import user_code
 from auth_server.web.request_facts import RequestFacts
-from tests.support.auth_app import DEVICE_GRANT, Issuer, running
+from tests.support.auth_app import Issuer, running
 from tests.support.builders import FACTS, NOTES, a_public_client
 from tests.support.databases import Database
 from tests.support.keys import claims_of
+from tests.support.registered import DEVICE_GRANT
 
 
 async def _poll(issuer: Issuer, begun: dict[str, object], client: str = "tv", **form: str) -> tuple[int, str]:

@@ -10,9 +10,10 @@ import pytest
 from auth_server.endpoints.registry import registration_rules
 from auth_server.protocol.secret import Secret
 from tests.support.assertions import a_party
-from tests.support.auth_app import ISSUER, SECRETS, STOCK, Issuer, basic
+from tests.support.auth_app import ISSUER, Issuer, basic
 from tests.support.builders import NOTES, a_client, a_resource
 from tests.support.keys import claims_of
+from tests.support.registered import SECRETS, STOCK
 
 INACTIVE = {"active": False}
 CANARY = "canary-secret-of-stock-1a2b3c4d5e6f708192"

@@ -9,9 +9,10 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
-from tests.support.auth_app import PASSWORDS, Issuer, running
+from tests.support.auth_app import Issuer, running
 from tests.support.databases import Database
 from tests.support.page_visitor import PageVisitor, path_of, token_in
+from tests.support.registered import PASSWORDS
 from tests.support.visitor import answer_of
 
 EVIL = "https://evil.example"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tests.support.auth_app import PASSWORDS, Issuer
+from tests.support.auth_app import Issuer
 from tests.support.page_visitor import PageVisitor
+from tests.support.registered import PASSWORDS
 
 
 async def test_c09_guesses_are_slowed_down_and_so_is_the_right_password_until_it_passes(issuer: Issuer) -> None:

@@ -16,10 +16,11 @@ import pytest
 
 import auth_server
 from tests.support.answers import FORM, assert_refused
-from tests.support.auth_app import PASSWORDS, SECRETS, Issuer, basic, running
+from tests.support.auth_app import Issuer, basic, running
 from tests.support.builders import NOTES, a_resource
 from tests.support.databases import Database
 from tests.support.keys import claims_of
+from tests.support.registered import PASSWORDS, SECRETS
 
 APP = {"Authorization": basic("app", SECRETS["app"])}
 

@@ -14,10 +14,11 @@ from auth_server.grants.token_exchange import TOKEN_EXCHANGE
 from auth_server.protocol.client import ExchangePolicy
 from auth_server.protocol.secret import Secret
 from tests.support.assertions import a_party
-from tests.support.auth_app import STOCK, Issuer, basic, running
+from tests.support.auth_app import Issuer, basic, running
 from tests.support.builders import NOTES, a_client, a_public_client, a_resource
 from tests.support.databases import Database
 from tests.support.keys import claims_of
+from tests.support.registered import STOCK
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 CANARY = "canary-secret-of-stock-1a2b3c4d5e6f708192"

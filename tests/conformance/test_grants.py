@@ -26,11 +26,12 @@ from auth_server.tokens.families import Families, MacKeys
 from auth_server.tokens.local_verifier import LocalVerifier
 from shared.key_policy import KeyPolicy
 from tests.support.assertions import platform_token
-from tests.support.auth_app import DEVICE_GRANT, ISSUER, Issuer, running
+from tests.support.auth_app import ISSUER, Issuer, running
 from tests.support.builders import FACTS, MAC_KEY, NOTES
 from tests.support.databases import Database
 from tests.support.keys import claims_of
 from tests.support.outside import NoNetwork
+from tests.support.registered import DEVICE_GRANT
 from tests.support.visitor import CALLBACK, VERIFIER, Visitor
 
 each_grant = pytest.mark.parametrize("grant_type", GRANT_TYPES)

@@ -16,10 +16,11 @@ from auth_server.protocol.client import Client
 from auth_server.protocol.secret import Secret
 from auth_server.services import Services
 from auth_server.store.schema import METADATA
-from tests.support.auth_app import CLIENTS, PASSWORDS, SECRETS, Issuer, running, services_on
+from tests.support.auth_app import Issuer, running, services_on
 from tests.support.builders import a_resource
 from tests.support.clock import FakeClock
 from tests.support.databases import Database, PostgresCluster, SqliteTemplate, _set_clock
+from tests.support.registered import CLIENTS, PASSWORDS, SECRETS
 
 
 async def _prepare(database: Database, folder: Path) -> None:

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import httpx2
 
 from auth_server.accounts.tickets import Purpose, TicketRef
-from tests.support.auth_app import ISSUER, PASSWORDS, Issuer
+from tests.support.auth_app import ISSUER, Issuer
+from tests.support.registered import PASSWORDS
 from tests.support.visitor import Visitor
 
 SAME_ORIGIN: Final = {"origin": ISSUER, "sec-fetch-site": "same-origin"}

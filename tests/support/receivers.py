@@ -8,8 +8,9 @@ from typing import Any, Final
 import httpx2
 import jwt
 
-from tests.support.auth_app import ISSUER, SECRETS, Issuer, basic
+from tests.support.auth_app import ISSUER, Issuer, basic
 from tests.support.builders import NOTES
+from tests.support.registered import SECRETS
 
 ON: Final = {"SHARED_SIGNALS": "true"}
 SESSION_REVOKED: Final = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"

@@ -17,8 +17,9 @@ from auth_server.interaction.service import Interactions
 from auth_server.protocol.pkce import challenge_of
 from auth_server.store.sessions import Session
 from auth_server.web.browser import Browser, CookieChange
-from tests.support.auth_app import ISSUER, PASSWORDS, REDIRECTS, Issuer
+from tests.support.auth_app import ISSUER, Issuer
 from tests.support.builders import FACTS
+from tests.support.registered import PASSWORDS, REDIRECTS
 
 CALLBACK: Final = REDIRECTS["app"]
 VERIFIER: Final = "a-code-verifier-of-a-test-that-nobody-would-guess-7413"

@@ -9,9 +9,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.auth_app import ISSUER, PASSWORDS, Issuer, running
+from tests.support.auth_app import ISSUER, Issuer, running
 from tests.support.databases import Database
 from tests.support.keys import claims_of
+from tests.support.registered import PASSWORDS
 
 OURS = {"origin": ISSUER}
 EVIL = "https://evil.example"

@@ -6,9 +6,10 @@ from typing import Any
 
 import httpx2
 
-from tests.support.auth_app import ISSUER, PASSWORDS, Issuer
+from tests.support.auth_app import ISSUER, Issuer
 from tests.support.keys import claims_of
 from tests.support.page_visitor import SAME_ORIGIN, PageVisitor, letters, path_of, verified
+from tests.support.registered import PASSWORDS
 from tests.support.visitor import answer_of
 
 NEW = "umbrella gravel otter lantern 99"

@@ -16,9 +16,10 @@ from auth_server.api.signal_operations import SIGNAL_OPERATIONS
 from auth_server.interaction.asset_page import Asset, ChangePassword
 from auth_server.web.door import Door
 from auth_server.web.page_door import PageDoor
-from tests.support.auth_app import ISSUER, PASSWORDS, SECRETS, Issuer, running
+from tests.support.auth_app import ISSUER, Issuer, running
 from tests.support.databases import Database
 from tests.support.receivers import ON
+from tests.support.registered import PASSWORDS, SECRETS
 
 
 def _is_for_software(door: Door) -> bool:

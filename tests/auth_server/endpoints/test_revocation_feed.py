@@ -11,10 +11,11 @@ from auth_server.endpoints import revocation_feed
 from auth_server.endpoints.registry import registration_rules
 from auth_server.protocol.secret import Secret
 from shared.revocation import MAX_PAGE_ENTRIES
-from tests.support.auth_app import ISSUER, SECRETS, Issuer, basic, running
+from tests.support.auth_app import ISSUER, Issuer, basic, running
 from tests.support.builders import a_client
 from tests.support.databases import Database
 from tests.support.feed_reader import opened, page_of, revoke, until, watch_of
+from tests.support.registered import SECRETS
 
 _API_SECRET = "canary-secret-of-an-api-6a5b4c3d2e1f0a9b8c"
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.support.auth_app import PASSWORDS, SECRETS, Issuer, basic
+from tests.support.auth_app import Issuer, basic
+from tests.support.registered import PASSWORDS, SECRETS
 
 
 async def test_no_secret_leaves_its_place(any_issuer: Issuer) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from auth_server.accounts.tickets import Purpose
-from tests.support.auth_app import PASSWORDS, Issuer
+from tests.support.auth_app import Issuer
 from tests.support.page_visitor import PageVisitor, a_ticket, letters, path_of, verified
+from tests.support.registered import PASSWORDS
 
 NEW = "umbrella gravel otter lantern 99"
 

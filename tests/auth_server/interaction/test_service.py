@@ -14,8 +14,9 @@ from auth_server.protocol.authorization_request import AuthorizationRequest
 from auth_server.protocol.errors import PageError
 from auth_server.store.sessions import Session
 from auth_server.web.browser import Browser, CookieChange, fresh
-from tests.support.auth_app import PASSWORDS, Issuer
+from tests.support.auth_app import Issuer
 from tests.support.builders import FACTS, NOTES
+from tests.support.registered import PASSWORDS
 
 REQUEST = AuthorizationRequest(
     "app", "https://app.example/cb", scope=frozenset({"notes:read"}), resource=NOTES, login_hint="alice", nonce="n", state="s"

@@ -14,8 +14,9 @@ from auth_server.protocol.secret import Secret
 from auth_server.store.transaction import Transaction
 from auth_server.tokens import standing
 from shared.revocation import RevocationKind
-from tests.support.auth_app import SECRETS, Issuer, running
+from tests.support.auth_app import Issuer, running
 from tests.support.builders import a_client
+from tests.support.registered import SECRETS
 
 
 def _claims(answer: Any) -> dict[str, Any]:

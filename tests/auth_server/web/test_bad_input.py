@@ -8,8 +8,9 @@ from typing import Final
 
 import httpx2
 
-from tests.support.auth_app import ISSUER, SECRETS, Issuer, basic, running
+from tests.support.auth_app import ISSUER, Issuer, basic, running
 from tests.support.databases import Database
+from tests.support.registered import SECRETS
 
 # What is off by default is on, so that its doors are there too.
 EVERYTHING: Final = {"DYNAMIC_REGISTRATION": "open", "SHARED_SIGNALS": "true", "TOKEN_EXCHANGE": "true"}
