@@ -17,8 +17,9 @@ from resource_server.diagnosis.sight import look
 # What this product's refresh tokens start with.
 _REFRESH_TOKEN: Final = "rt1_"
 _HEADER_LINE: Final = re.compile(r"^(?:authorization\s*[:=]\s*)?(?:bearer|dpop)\s+", re.IGNORECASE)
-_BARE_HEADER_NAME: Final = re.compile(r"^authorization\s*[:=]\s*", re.IGNORECASE)
-_QUOTES: Final = "\"'`“”‘’"
+# Out of a header, a cookie, or a member of a JSON answer.
+_NAME: Final = re.compile(r"^(?:authorization|(?:__host-)?access_token)[\"']?\s*[:=]\s*", re.IGNORECASE)
+_QUOTES: Final = "\"'`“”‘’,;"
 _SEGMENT: Final = r"[A-Za-z0-9_-]+"
 _COMPACT: Final = re.compile(rf"{_SEGMENT}(?:\.{_SEGMENT})+")
 _ELLIPSES: Final = ("…", "...", "..")
@@ -70,7 +71,7 @@ def _token_response(text: str) -> tuple[str, Mistake] | None:
 
 
 def _prefixed(text: str) -> tuple[str, Mistake] | None:
-    for pattern in (_HEADER_LINE, _BARE_HEADER_NAME):
+    for pattern in (_HEADER_LINE, _NAME):
         if match := pattern.match(text):
             return text[match.end() :], BEARER_PREFIX
     return None
@@ -128,12 +129,12 @@ TOKEN_RESPONSE: Final = Mistake(
 )
 BEARER_PREFIX: Final = Mistake(
     "bearer_prefix",
-    "The text starts with the name of the header or of the scheme, which is not part of the token.",
+    "The text starts with the name of the header, of the scheme, of the cookie or of the member, which is not part of the token.",
     "If the client sends it like this, it sends `Bearer Bearer ...`: put the scheme there once.",
 )
 QUOTED: Final = Mistake(
     "quoted",
-    "There are quotation marks around the token.",
+    "There are quotation marks, a comma or a semicolon around the token.",
     "Take them off where the client reads the token from (JSON, an .env file): they are not part of it.",
 )
 PERCENT_ENCODED: Final = Mistake(
