@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 import resource_server
+import resource_server.guard as guard_module
 from resource_server.verifier import compact, token, verify
 from resource_server.verifier.errors import TokenRefused
 from resource_server.verifier.token import VerifiedToken
@@ -135,6 +136,19 @@ def test_cve_21_a_token_of_any_size_costs_nothing(api: Api, size: int) -> None:
             tracemalloc.stop()
         assert calls < 150
         assert grown < 200_000
+
+
+def test_cve_21_not_even_a_digest_of_it_is_computed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call, and a tenth of a second for 100 MB: no count of calls sees it."""
+
+    def no_digest(_text: bytes) -> object:
+        raise AssertionError("the digest of a token that is too large")
+
+    monkeypatch.setattr(guard_module, "sha256", no_digest)
+
+    refused(api, b"A" * 8193)
+    with pytest.raises(AssertionError):
+        api.guard.verify(b"A" * 8192)
 
 
 def refused(api: Api, text: bytes) -> None:
