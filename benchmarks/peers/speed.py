@@ -11,36 +11,22 @@ import os
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Final
 
 from benchmarks import load, machine, servers
 from benchmarks.load import Load, LoadFailed
 from benchmarks.peers import environments, speed_report
+from benchmarks.peers.costs import STACKS, Results
 from benchmarks.peers.environments import HERE, LIBRARIES, Library, NotInstalled
 from benchmarks.peers.issuer import AUDIENCE, Issuer, Realm, an_issuer
 from benchmarks.peers.process import PeerFailed, a_peer, trusting
 from benchmarks.servers import ROOT, DidNotStart, Server
 
 RESULTS: Final = ROOT / "docs" / "performance"
-# A kind of server, and the open one that it is held against.
-STACKS: Final = (
-    ("starlette+kit", "starlette"),
-    ("starlette+kit-uncached", "starlette"),
-    ("starlette+pyjwt", "starlette"),
-    ("fastapi+kit", "fastapi"),
-    ("fastapi+pyjwt", "fastapi"),
-    ("http+jose", "http"),
-    ("http+aws-jwt-verify", "http"),
-    ("http+fast-jwt", "http"),
-    ("http+fast-jwt-cached", "http"),
-    ("express+express-oauth2-jwt-bearer", "express"),
-)
 MANY_KEYS: Final = 999
 # Some libraries read all keys again for each token.
 _FEWER: Final = 20
@@ -61,25 +47,6 @@ class Plan:
 
 FULL: Final = Plan(rounds=3, seconds=2.0, tokens=5_000, timed=1_000)
 QUICK: Final = Plan(rounds=1, seconds=1.0, tokens=300, timed=100)
-
-
-@dataclass
-class Results:
-    """Processor time in microseconds, by what was measured; why something was not; how busy others kept the machine."""
-
-    cpu: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    rate: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    missing: dict[str, str] = field(default_factory=dict)
-    others: list[float] = field(default_factory=list)
-
-    def of(self, name: str) -> float | None:
-        """Return the median of what was measured."""
-        return median(self.cpu[name]) if self.cpu.get(name) else None
-
-    def ratio(self, above: str, below: str) -> float | None:
-        """Return one median in terms of another."""
-        first, second = self.of(above), self.of(below)
-        return first / second if first and second else None
 
 
 def main(words: list[str] | None = None) -> int:

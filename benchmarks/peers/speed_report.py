@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import escape
 from statistics import median
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from benchmarks.budget import Bound
+from benchmarks.peers.costs import STACKS, Results
 from benchmarks.peers.environments import LIBRARIES
 from benchmarks.web import BUSY
-
-if TYPE_CHECKING:
-    from benchmarks.peers.speed import Results
 
 STACK_NAMES: Final = {
     "starlette+kit": "Starlette + the kit",
@@ -88,8 +86,6 @@ def _budget(results: Results) -> Iterator[str]:
 
 def left_of(results: Results) -> Iterator[tuple[str, str, str, float]]:
     """Yield each protected stack that was measured: its kind, its name, the open one, and what is left."""
-    from benchmarks.peers.speed import STACKS
-
     for kind, base in STACKS:
         left = results.ratio(base, kind)
         if left is not None:

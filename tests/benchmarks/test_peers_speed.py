@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.peers import speed, speed_report
+from benchmarks.peers.costs import STACKS, Results
 from benchmarks.peers.issuer import an_issuer
-from benchmarks.peers.speed import STACKS, Plan, Results
+from benchmarks.peers.speed import Plan
 
 
 def invented() -> Results:
