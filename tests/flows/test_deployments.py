@@ -105,8 +105,8 @@ def test_timings_that_could_reject_a_valid_token_do_not_start(tmp_path: Path) ->
     refused = run(pair, "serve")
 
     assert refused.returncode != 0
-    assert "key_publish_ahead" in refused.stderr
-    assert "key_retire_after" in refused.stderr
+    assert "AUTH_SERVER_KEY_PUBLISH_AHEAD" in refused.stderr
+    assert "AUTH_SERVER_KEY_RETIRE_AFTER" in refused.stderr
     with pytest.raises(DidNotStart):
         pair.auth.start()
 
