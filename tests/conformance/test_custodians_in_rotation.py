@@ -152,30 +152,33 @@ async def test_a_custodian_that_came_back_is_used_without_a_restart(home: Home, 
     assert await process.sign()
 
 
+@pytest.mark.parametrize("late_with", ["the first key", "the standby"])
 async def test_of_two_processes_that_make_a_key_the_second_destroys_its_own(
-    home: Home, start: Callable[[Home], Process], monkeypatch: pytest.MonkeyPatch
+    late_with: str, home: Home, start: Callable[[Home], Process], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No row will ever name it; an HSM would keep it for ever, and AWS would be paid for it."""
     first, second = start(home), start(home)
     custodian = second.rotation._custodians[home.name]
-    generate, too_late = custodian.generate, []
+    generate, made = custodian.generate, list[NewKey]()
 
     def generate_too_late(ring: str, alg: str) -> NewKey:
-        made = generate(ring, alg)
-        if not too_late:
-            too_late.append(made)
-            quicker = home.custodian().generate(ring, alg)
+        made.append(generate(ring, alg))
+        quicker = home.custodian().generate(ring, alg)
+        if late_with == "the first key" and len(made) == 1:
             first.store.run_blocking(lambda tx: tx.signing_keys.start_ring(quicker))
-        return made
+        elif late_with == "the standby" and len(made) == 2:
+            first.store.run_blocking(lambda tx: tx.signing_keys.add_standby(quicker, epoch=first.ring().epoch))
+        return made[-1]
 
     monkeypatch.setattr(custodian, "generate", generate_too_late)
     await second.start()
 
-    assert too_late[0].kid not in {key.kid for key in second.ring().keys}
+    too_late = made[0 if late_with == "the first key" else 1]
+    assert too_late.kid not in {key.kid for key in second.ring().keys}
     assert len(second.ring().keys) == 2
     if home.name != "local":
         with pytest.raises(KeyUnavailable):
-            home.custodian().load(stored(too_late[0]))
+            home.custodian().load(stored(too_late))
 
 
 async def test_a_key_that_was_not_destroyed_is_destroyed_with_the_next_tick(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import event
 
+from auth_server.audit.events import EventName
+from auth_server.keys.intents import Intent
 from auth_server.services import Services
 from tests.support.auth_app import Issuer, running
 from tests.support.databases import Database
@@ -38,3 +40,19 @@ async def test_no_connection_outlives_the_server(any_issuer_database: Database, 
 
     assert opened
     assert closed == opened
+
+
+async def test_a_change_of_keys_that_was_intended_and_has_no_outcome_is_reported_at_start(
+    issuer_database: Database, tmp_path: Path
+) -> None:
+    """K10: the process that was about to burn a key died; whoever starts the next one hears of it."""
+    intent = Intent(EventName.KEY_BURN_INTENDED, "RS256", "a-key-that-should-be-dead", 1, "operator")
+
+    def die(services: Services) -> None:
+        services.store.run_blocking(lambda tx: intent.record(tx, intent.event, "ok"))
+
+    async with running(issuer_database, tmp_path, before=die) as issuer:
+        told = [line for line in issuer.log if "intended and has no outcome" in line]
+
+    assert len(told) == 1
+    assert "key.burn_intended of a-key-that-should-be-dead" in told[0]
