@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from auth_server.revocation.feed import CLIENT_REACH_SECONDS
-from auth_server.store.transaction import Transaction
 from tests.support.answers import assert_refused
 from tests.support.auth_app import Issuer
 from tests.support.keys import claims_of
-from tests.support.refreshing import DAY, G, next_token, the_family
+from tests.support.refreshing import DAY, G, let_rotate, next_token, the_family
 
 # Who may use it
 
@@ -37,7 +36,7 @@ async def test_a_confidential_client_keeps_its_token(any_issuer: Issuer) -> None
 
 
 async def test_a_confidential_client_that_rotates_may_retry_for_a_day(any_issuer: Issuer) -> None:
-    await _let_rotate(any_issuer, "app")
+    await let_rotate(any_issuer, "app")
     first = await any_issuer.family("app")
     second = next_token(await any_issuer.refresh(first, "app"))
     await any_issuer.advance(DAY)
@@ -177,15 +176,3 @@ async def test_the_families_of_a_person_or_a_session_may_be_ended_together(any_i
 
     reasons = [row["reason"] for row in any_issuer.rows("refresh_family")]
     assert sorted(map(str, reasons)) == ["None", "password", "password", "signed_out", "signed_out"]
-
-
-async def _let_rotate(issuer: Issuer, client_id: str) -> None:
-    client = await issuer.services.clients.find(client_id)
-    assert client is not None
-    changed = type(client)(**{name: getattr(client, name) for name in client.__slots__} | {"rotates_refresh_tokens": True})
-
-    def work(tx: Transaction) -> None:
-        tx.clients.update(changed)
-        tx.change_directory()
-
-    await issuer.store.run(work)

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from auth_server.protocol.refresh import MAX_REPLAYS
-from auth_server.store.transaction import Transaction
 from tests.support.answers import assert_refused
 from tests.support.auth_app import Issuer, running
 from tests.support.databases import Database
 from tests.support.keys import claims_of
-from tests.support.refreshing import DAY, GL, G, next_token, the_family, wiped
+from tests.support.refreshing import DAY, GL, G, let_rotate, next_token, the_family, wiped
 
 
 def _digest(token: str) -> bytes:
@@ -92,7 +91,7 @@ async def test_the_successor_stays_while_it_may_be_asked_for_and_no_longer(any_i
 
 
 async def test_the_successor_of_a_confidential_client_stays_for_a_day(any_issuer: Issuer) -> None:
-    await _let_rotate(any_issuer, "app")
+    await let_rotate(any_issuer, "app")
     await any_issuer.refresh(await any_issuer.family("app"), "app")
 
     any_issuer.clock.advance(DAY + G)
@@ -126,15 +125,3 @@ async def test_the_strict_policy_accepts_nothing_twice(any_issuer_database: Data
 
         assert_refused(await issuer.refresh(first))
         assert_refused(await issuer.refresh(second))
-
-
-async def _let_rotate(issuer: Issuer, client_id: str) -> None:
-    client = await issuer.services.clients.find(client_id)
-    assert client is not None
-    changed = type(client)(**{name: getattr(client, name) for name in client.__slots__} | {"rotates_refresh_tokens": True})
-
-    def work(tx: Transaction) -> None:
-        tx.clients.update(changed)
-        tx.change_directory()
-
-    await issuer.store.run(work)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import httpx2
 
+from auth_server.store.transaction import Transaction
 from tests.support.auth_app import Issuer
 
 # The quiet window and the grace of a lost answer, in seconds.
@@ -30,3 +32,16 @@ def next_token(answer: httpx2.Response) -> str:
 def wiped(issuer: Issuer) -> int:
     """Do what the job does with successors that nobody may ask for any more; return how many it forgot."""
     return issuer.store.run_blocking(lambda tx: tx.refresh_tokens.wipe_replays(grace_ms=GL * 1000, quiet_ms=G * 1000))
+
+
+async def let_rotate(issuer: Issuer, client_id: str) -> None:
+    """Have the tokens of a confidential client rotate."""
+    client = await issuer.services.clients.find(client_id)
+    assert client is not None
+    changed = replace(client, rotates_refresh_tokens=True)
+
+    def work(tx: Transaction) -> None:
+        tx.clients.update(changed)
+        tx.change_directory()
+
+    await issuer.store.run(work)
