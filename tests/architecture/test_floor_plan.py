@@ -47,3 +47,16 @@ def test_the_paper_draws_every_room_on_its_floor() -> None:
     }
 
     assert {room: floor for room, floor in floor_plan.FLOORS.items() if room != "__main__"} == drawn
+
+
+@pytest.mark.parametrize("folder", ["resource_server", "tests"])
+def test_the_paper_tells_of_every_folder(folder: str) -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    told = (
+        text.partition("\n## Tests\n")[2] if folder == "tests" else text.partition("\nresource_server/\n")[2].partition("```")[0]
+    )
+    rooms = [path.name for path in (ROOT / folder).iterdir() if (path / "__init__.py").is_file()]
+
+    # The tests of each part mirror it under its own name.
+    mirrors = ("auth_server", "resource_server", "shared", "benchmarks")
+    assert [room for room in rooms if room not in mirrors and f"{room}/" not in told] == []
