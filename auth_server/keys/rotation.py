@@ -40,8 +40,8 @@ _EVENTS: Final[dict[StepKind, tuple[EventName, EventName]]] = {
     StepKind.RETIRE: (EventName.KEY_RETIREMENT_INTENDED, EventName.KEY_RETIRED),
     StepKind.CLOSE: (EventName.KEY_CLOSING_INTENDED, EventName.KEY_CLOSED),
 }
-# As the age a standby must have in an emergency: it was published in this very millisecond.
-_NO_AGE: Final = -1
+# As the age a standby must have in an emergency: any, even if the database's clock went back behind its publication.
+_NO_AGE: Final = -(10**15)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class SigningKeys:
 
         Args:
             old: the kid that signs now; None in a ring that does not sign yet.
-            publish_ahead_ms: N in milliseconds; -1 in an emergency, when any age will do.
+            publish_ahead_ms: N in milliseconds; far below zero in an emergency, when any age will do.
         """
         promoted = self._changed(
             statements.PROMOTE, in_ring=ring, seen_epoch=epoch, old=old, new=new, publish_ahead=publish_ahead_ms
