@@ -48,7 +48,7 @@ async def test_a_rotation_is_a_look_and_in_one_commit_one_more_one_change_and_it
 
     # The audit log asks for its head, and on PostgreSQL for its turn before.
     turn = [] if any_issuer.database.is_sqlite else ["SELECT"]
-    assert _kinds(cost) == ["SELECT", "SELECT", "UPDATE", *turn, "SELECT", "INSERT"]
+    assert _kinds(cost) == ["SELECT", "SELECT", "UPDATE", *turn, "SELECT", "INSERT"], cost.statements
     assert "feed_entry" in cost.statements[1]
     assert "audit_event" in cost.statements[-2]
     assert "audit_event" in cost.statements[-1]
