@@ -18,6 +18,9 @@ from shared.revocation import FETCH_SECONDS, LONGEST_WAIT, MAX_PAGE_BYTES
 FIRST_RETRY: Final = 0.25
 LAST_RETRY: Final = 5.0
 _LATE_SECONDS: Final = 3.0
+# Spreads load. Not the generator that everybody shares: an application that seeds that one would find it drawn from by our threads, and
+# workers that were forked from one process would all pause alike.
+SPREAD: Final = random.SystemRandom()
 
 
 class FetchPage(Protocol):
@@ -85,4 +88,4 @@ def pause_after(failure: Exception, failures: int) -> float:
     """Return how long to wait before asking again, seconds: longer with each failure in a row, never longer than `LAST_RETRY`."""
     delay = min(LAST_RETRY, FIRST_RETRY * 2.0 ** min(failures, 10))
     asked = failure.retry_after if isinstance(failure, FetchFailed) else None
-    return max(min(asked or 0.0, LAST_RETRY), delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
+    return max(min(asked or 0.0, LAST_RETRY), delay * SPREAD.uniform(0.5, 1.0))

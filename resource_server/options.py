@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import ssl
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from resource_server.arguments import check_addresses, check_timing
 from resource_server.feed_file import FeedFile
+from resource_server.feed_questions import SPREAD
 from resource_server.issuer import Issuer
 from resource_server.jwks.cache import HEALTHY_FACTOR, KeyCache
 from resource_server.jwks.clock_distance import ClockDistance
@@ -125,7 +125,7 @@ class Options:
         )
         return KeySource(
             retriever,
-            KeyCache(self.jwks_refresh, self.max_stale, random.random),
+            KeyCache(self.jwks_refresh, self.max_stale, SPREAD.random),
             tell=self.on_event,
             state_file=None if self.state_dir is None else StateFile(Path(self.state_dir), policy.issuer, policy.algorithms),
             clock=self.monotonic,

@@ -15,7 +15,6 @@ Rules:
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from typing import Final, Literal, TypeAlias
 
 from resource_server.after_fork import begin_in_child
 from resource_server.feed_file import FeedFile
-from resource_server.feed_questions import FeedQuestions, FetchPage, pause_after
+from resource_server.feed_questions import SPREAD, FeedQuestions, FetchPage, pause_after
 from resource_server.jwks.discovery import FeedAddress
 from resource_server.jwks.fetcher import FetchFailed
 from resource_server.jwks.source import KeySource, Tell
@@ -222,7 +221,7 @@ class Revocations:
                 quick = waits and not is_news and self._monotonic() - began < _UNWAITED_SECONDS
                 # Once may be chance; twice in a row means that it is not let wait.
                 unwaited = unwaited + 1 if quick else 0
-                pause = random.uniform(*_POLL_SECONDS) if unwaited > 1 else 0.0  # noqa: S311 - spreads load
+                pause = SPREAD.uniform(*_POLL_SECONDS) if unwaited > 1 else 0.0
             self._note_silence()
             if pause:
                 self._closed.wait(pause)

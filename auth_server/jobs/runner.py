@@ -12,6 +12,8 @@ from typing import Final
 from auth_server.jobs.contract import Job
 from auth_server.protocol.errors import InternalError
 
+# Not the generator that everybody shares: workers that were forked from one process would wait alike.
+_SPREAD: Final = random.SystemRandom()
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -52,7 +54,7 @@ class JobRunner:
 
     async def _repeat(self, job: Job) -> None:
         while True:
-            await self._sleep(max(0.0, job.interval + random.uniform(-job.spread, job.spread)))  # noqa: S311 - spreads load
+            await self._sleep(max(0.0, job.interval + _SPREAD.uniform(-job.spread, job.spread)))
             await self.run_once(job)
 
     def _failed(self, job: Job, what: str) -> None:

@@ -41,6 +41,8 @@ PATIENCE_SECONDS: Final = 0.003
 MAX_WAITING: Final = 2_000
 MAX_ATTEMPTS: Final = 4
 # serialization_failure, deadlock_detected, lock_not_available (PostgreSQL).
+# Not the generator that everybody shares: workers that were forked from one process would wait alike.
+_SPREAD: Final = random.SystemRandom()
 _RETRIED_STATES: Final = frozenset({"40001", "40P01", "55P03"})
 
 
@@ -131,7 +133,7 @@ class Writer:
         for attempt in range(1, MAX_ATTEMPTS):
             if self._try([unit]):
                 return
-            time.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - spreads retries; no secret depends on it
+            time.sleep(_SPREAD.uniform(0, 0.005 * 2**attempt))
         if not self._try([unit]):
             unit.error = StoreUnavailable("the transaction kept meeting conflicts")
 

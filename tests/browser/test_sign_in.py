@@ -34,6 +34,7 @@ def test_the_keyboard_alone_is_enough(site: Site, visitor: Visitor) -> None:
     visitor.open("/login")
 
     # The name has the focus when the page opens; then the link beside the password's label, the password, the button.
+    visitor.page.wait_for_function("document.activeElement.name === 'username'")
     visitor.page.keyboard.type("alice")
     for _ in range(2):
         visitor.page.keyboard.press("Tab")
