@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import string
 
@@ -132,9 +133,7 @@ async def test_f08_an_access_token_in_its_place(issuer: Issuer) -> None:
 
 
 async def test_f09_a_refresh_token_as_bearer(issuer: Issuer) -> None:
-    guard = Guard(issuer=ISSUER, audience=NOTES)
-
-    with pytest.raises(TokenRefused) as refused:
+    with contextlib.closing(Guard(issuer=ISSUER, audience=NOTES)) as guard, pytest.raises(TokenRefused) as refused:
         guard.verify(await issuer.family())
 
     assert refused.value.status == 401
