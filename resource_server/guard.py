@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ from typing import Final
 from resource_server.arguments import document_paths, encryption_keys_address, metadata_address
 from resource_server.challenge import Answer, answer, document_answer
 from resource_server.cookies import CookieTransport
-from resource_server.decryption import DecryptionKeys, is_encrypted
+from resource_server.decryption import DecryptionKeys
 from resource_server.events import log_event
 from resource_server.frameworks import Frameworks
 from resource_server.issuer import Issuer, named_issuers
@@ -24,12 +25,13 @@ from resource_server.jwks.fetcher import TOTAL_SECONDS
 from resource_server.jwks.source import Tell
 from resource_server.metadata import protected_resource_metadata
 from resource_server.options import Options, names_of
-from resource_server.principal import Principal
+from resource_server.presented import compact_of
+from resource_server.principal import Principal, principal_of
 from resource_server.readiness import Readiness
 from resource_server.revocations import SilentFeed
 from resource_server.trusted_issuer import TrustedIssuer
 from resource_server.trusted_issuers import TrustedIssuers
-from resource_server.verifier.errors import MalformedToken, NoToken, TokenRefused, TokenTooLarge, UnknownKey
+from resource_server.verifier.errors import TokenRefused, UnknownKey
 from resource_server.verifier.policy import MAX_LEEWAY, Policy
 from resource_server.verifier.scopes import Requirement
 from shared import jose, well_known
@@ -149,39 +151,70 @@ class Guard(Frameworks):
         Raises:
             TokenRefused: why not; nothing else, whatever `token` is.
         """
-        try:
-            compact = _as_bytes(token, self._decryption)
-            digest = sha256(compact).digest()
-            issuer = self._only or self._issuers.find(compact, digest)
-            try:
-                verified = issuer.judge(compact, digest)
-            except UnknownKey as unknown:
-                issuer.keys.seek(unknown.key_id)
-                verified = issuer.judge(compact, digest)
-            if self._only is None:
-                self._issuers.remember(digest, issuer)
-        except TokenRefused as refusal:
-            refusal.resource_metadata = self._resource_metadata
-            raise
-        return Principal(verified, token if isinstance(token, str) else compact.decode("ascii"))
+        who = self.verify_at_once(token)
+        if who is None:
+            with self._naming_itself():
+                compact = compact_of(token, self._decryption)
+                issuer = self._issuers.find(compact, sha256(compact).digest())
+                try:
+                    who = self._let_in(compact, issuer)
+                except UnknownKey as unknown:
+                    issuer.keys.seek(unknown.key_id)
+                    who = self._let_in(compact, issuer)
+        return who
 
     async def averify(self, token: str | bytes) -> Principal:
         """Like `verify`, without ever blocking the event loop."""
+        who = self.verify_at_once(token)
+        if who is None:
+            with self._naming_itself():
+                compact = compact_of(token, self._decryption)
+                issuer = self._issuers.find(compact, sha256(compact).digest())
+                try:
+                    who = self._let_in(compact, issuer)
+                except UnknownKey as unknown:
+                    await issuer.keys.aseek(unknown.key_id)
+                    who = self._let_in(compact, issuer)
+        return who
+
+    def verify_at_once(self, token: str | bytes) -> Principal | None:
+        """Return the caller that a token stands for, or None where a look is not enough: then ask `verify` or `averify`.
+
+        That is so for an unknown key, which has to be looked for, and where tokens may be encrypted. Never waits, so a coroutine may
+        call it in passing.
+
+        Raises:
+            TokenRefused: why not.
+        """
+        if self._decryption is not None:
+            return None
         try:
-            compact = _as_bytes(token, self._decryption)
+            compact = compact_of(token)
             digest = sha256(compact).digest()
             issuer = self._only or self._issuers.find(compact, digest)
-            try:
-                verified = issuer.judge(compact, digest)
-            except UnknownKey as unknown:
-                await issuer.keys.aseek(unknown.key_id)
-                verified = issuer.judge(compact, digest)
+            verified = issuer.judge(compact, digest)
             if self._only is None:
                 self._issuers.remember(digest, issuer)
+            return principal_of(verified, token if type(token) is str else compact.decode("ascii"))
+        except UnknownKey:
+            return None
         except TokenRefused as refusal:
             refusal.resource_metadata = self._resource_metadata
             raise
-        return Principal(verified, token if isinstance(token, str) else compact.decode("ascii"))
+
+    def _let_in(self, compact: bytes, issuer: TrustedIssuer) -> Principal:
+        digest = sha256(compact).digest()
+        verified = issuer.judge(compact, digest)
+        self._issuers.remember(digest, issuer)
+        return principal_of(verified, compact.decode("ascii"))
+
+    @contextmanager
+    def _naming_itself(self) -> Iterator[None]:
+        try:
+            yield
+        except TokenRefused as refusal:
+            refusal.resource_metadata = self._resource_metadata
+            raise
 
     # Living.
 
@@ -257,21 +290,3 @@ class Guard(Frameworks):
         document = protected_resource_metadata(self.resource, self._issuers, scopes, name=name, documentation=documentation)
         keys_address = None if self._decryption is None else encryption_keys_address(self.resource)
         return document if keys_address is None else {**document, "jwks_uri": keys_address}
-
-
-def _as_bytes(token: str | bytes, decryption: DecryptionKeys | None = None) -> bytes:
-    if isinstance(token, str):
-        try:
-            compact = token.encode("ascii")
-        except UnicodeEncodeError as error:
-            raise MalformedToken("not ASCII") from error
-    elif isinstance(token, bytes):
-        compact = token
-    else:
-        raise NoToken("neither str nor bytes")
-    if decryption is not None and is_encrypted(compact):
-        return decryption.open(compact)
-    if len(compact) > jose.MAX_COMPACT_BYTES:
-        # Before the digest: a refusal must cost less than the request.
-        raise TokenTooLarge(f"{len(compact)} bytes, expected at most {jose.MAX_COMPACT_BYTES}")
-    return compact

@@ -29,6 +29,7 @@ PRINCIPAL_KEY: Final = "principal"
 REASON_KEY: Final = "resource_server.reason"
 HINT_KEY: Final = "resource_server.hint"
 POLICY_VIOLATION: Final = 1008
+_REQUESTS: Final = frozenset({"http", "websocket"})
 
 
 class GuardMiddleware:
@@ -46,35 +47,44 @@ class GuardMiddleware:
         self._open = self._public | guard.document_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        kind = scope["type"]
-        if kind == "lifespan":
-            self._guard.start()
-        if kind not in {"http", "websocket"}:
+        if scope["type"] not in _REQUESTS:
+            if scope["type"] == "lifespan":
+                self._guard.start()
             await self._app(scope, receive, send)
             return
-        if scope["path"] in self._open:
-            if scope["path"] in self._public:
-                await self._app(scope, receive, send)
-                return
-            if kind == "http" and scope["method"] in {"GET", "HEAD"}:
-                await reply(send, self._guard.document(scope["path"]))
-                return
+        if scope["path"] in self._open and await self._serve_openly(scope, receive, send):
+            return
         started = False
 
-        async def watched_send(message: Message) -> None:
+        # No coroutine of its own: it hands on the one that `send` makes.
+        def watched_send(message: Message) -> Awaitable[None]:
             nonlocal started
             started = True
-            await send(message)
+            return send(message)
 
+        guard = self._guard
         try:
-            who = await authenticate(scope, self._guard)
+            token = token_of(scope, guard)
+            who = guard.verify_at_once(token) or await guard.averify(token)
+            remember(scope, guard, who)
             if self._requirement is not None:
-                self._guard.check(who, self._requirement)
+                guard.check(who, self._requirement)
             await self._app(scope, receive, watched_send)
         except TokenRefused as refusal:
             if started:
                 raise
-            await refuse(scope, send, refusal, self._guard)
+            await refuse(scope, send, refusal, guard)
+
+    async def _serve_openly(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Serve a path that needs no token; return False for a document's path that is asked in another way than by reading it."""
+        path = scope["path"]
+        if path in self._public:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}:
+            await reply(send, self._guard.document(path))
+        else:
+            return False
+        return True
 
 
 class MiddlewareEntry(NamedTuple):

@@ -41,13 +41,13 @@ def split(compact: bytes, most: int = jose.MAX_COMPACT_BYTES) -> UnverifiedToken
     """
     if len(compact) > most:
         raise TokenTooLarge(f"{len(compact)} bytes, expected at most {most}")
-    parts = compact.split(b".", 3)
-    if len(parts) != 3:
+    signing_input, _, tail = compact.rpartition(b".")
+    header, dot, payload = signing_input.partition(b".")
+    if not dot or b"." in payload:
         raise MalformedToken("not three parts")
-    header, payload, tail = parts
     try:
         # The same as calling the class, without the detour through its generated constructor.
-        return _new(UnverifiedToken, (header, payload, compact[: -1 - len(tail)], base64url.decode(tail)))
+        return _new(UnverifiedToken, (header, payload, signing_input, base64url.decode(tail)))
     except ValueError as error:
         raise MalformedToken(f"signature: {error}") from error
 

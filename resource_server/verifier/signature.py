@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final, Protocol, cast
+from typing import Any, ClassVar, Final, Protocol, cast
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
 from jwt.exceptions import InvalidKeyError
 
@@ -30,11 +33,23 @@ class _Scheme(Protocol):
     def from_jwk(self, jwk: dict[str, Any]) -> object: ...
 
 
+class _Pkcs1(RSAAlgorithm):
+    """PyJWT's RS256 with the padding and the hash made once, not for each signature."""
+
+    _PADDING: ClassVar = PKCS1v15()
+    _HASH: ClassVar = SHA256()
+
+    def verify(self, msg: bytes, key: RSAPublicKey, sig: bytes) -> bool:
+        try:
+            key.verify(sig, msg, self._PADDING, self._HASH)
+        except InvalidSignature:
+            return False
+        return True
+
+
 # PyJWT knows Ed25519 under the name EdDSA; here it has the fully specified one (RFC 9864 section 2.2).
 _SCHEMES: Final[dict[str, _Scheme]] = {
-    jose.RS256: cast(
-        _Scheme, RSAAlgorithm(RSAAlgorithm.SHA256)
-    ),  # the three casts: PyJWT types each `verify` for its own key class
+    jose.RS256: cast(_Scheme, _Pkcs1(RSAAlgorithm.SHA256)),  # the casts: PyJWT types each `verify` for its own key class
     jose.PS256: cast(_Scheme, RSAPSSAlgorithm(RSAPSSAlgorithm.SHA256)),
     jose.ES256: cast(_Scheme, ECAlgorithm(ECAlgorithm.SHA256)),
     jose.ED25519: cast(_Scheme, OKPAlgorithm()),

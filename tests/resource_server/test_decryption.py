@@ -92,6 +92,14 @@ def test_a_nested_token_is_judged_like_any_other(guard: Guard, keys: DecryptionK
     )
 
 
+def test_what_may_be_passed_on_is_the_signed_token(guard: Guard, keys: DecryptionKeys, issuer: IssuerServer) -> None:
+    """Nobody but this API could open the encrypted one, so an exchange (RFC 8693) would get nowhere with it."""
+    signed = a_token(claims(iss=issuer.url))
+    encrypted = nested(signed, published(keys))
+
+    assert guard.verify(encrypted).raw == guard.verify(encrypted.decode()).raw == signed.decode()
+
+
 def test_a_token_that_is_not_encrypted_is_taken_as_before(guard: Guard, issuer: IssuerServer) -> None:
     assert guard.verify(a_token(claims(iss=issuer.url, sub="alice"))).sub == "alice"
 

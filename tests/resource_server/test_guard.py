@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import threading
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
 
-from resource_server import Guard, Issuer, TokenRefused
-from resource_server.guard import _as_bytes
+from resource_server import Guard, Issuer, Principal, TokenRefused
+from resource_server.presented import compact_of
 from resource_server.verifier import errors
 from shared.settings import SettingsError
 from tests.resource_server.feeds import until, warm_until_told
@@ -232,9 +234,36 @@ def test_events_go_to_the_log_unless_told_otherwise(issuer: IssuerServer, caplog
     guard.close()
 
 
+def test_a_look_is_enough_for_a_known_key_and_says_so_when_it_is_not(issuer: IssuerServer) -> None:
+    with a_guard(issuer) as guard:
+        assert guard.verify_at_once(issuer.token()) is None  # nothing was fetched yet
+        assert guard.verify(issuer.token()).sub == "alice"
+
+        who = guard.verify_at_once(issuer.token(sub="bob"))
+        assert who is not None
+        assert who == guard.verify(issuer.token(sub="bob"))
+        with pytest.raises(errors.WrongAudience) as refused:
+            guard.verify_at_once(issuer.token(aud="https://other.example"))
+    assert refused.value.resource_metadata is not None
+
+
+def test_a_caller_cannot_be_changed_or_made_by_hand(issuer: IssuerServer) -> None:
+    with a_guard(issuer) as guard:
+        who = guard.verify(issuer.token())
+    for thing, name in ((who, "raw"), (who, "token"), (who.token, "claims"), (who.token, "scopes"), (who.token, "expires_at")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(thing, name, "changed")
+        with pytest.raises(FrozenInstanceError):
+            delattr(thing, name)
+    with pytest.raises(TypeError):
+        type(who.token)()
+    assert copy.copy(who) == who
+    assert Principal(who.token, who.raw) == who
+
+
 def test_the_size_is_judged_before_anything_is_computed() -> None:
     with pytest.raises(errors.TokenTooLarge):
-        _as_bytes("a" * 8193)
+        compact_of("a" * 8193)
 
 
 # From the environment.

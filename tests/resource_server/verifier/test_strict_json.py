@@ -5,8 +5,11 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from resource_server.verifier.strict_json import MAX_DEPTH, FrozenObject, parse_object, parse_object_with_space
 
@@ -108,3 +111,47 @@ def test_a_copy_can_be_changed_and_a_clone_is_equal() -> None:
 
 def test_a_document_may_have_white_space_around() -> None:
     assert parse_object_with_space(b' \r\n{"a":1}\t\n') == {"a": 1}
+
+
+# What an object is made of, as text and as value: with marks, colons and names that may meet, and with and without escapes.
+_TEXTS = st.text(alphabet='ab":,{}[]é\\', max_size=3)
+_VALUES = st.recursive(
+    _TEXTS | st.integers(-(2**53) + 1, 2**53 - 1) | st.booleans() | st.none() | st.lists(_TEXTS, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXTS, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _frozen(member) for name, member in value.items()}
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+@given(st.lists(st.tuples(_TEXTS, _VALUES), max_size=6), st.sampled_from(["", " ", "\n\t"]))
+def test_a_member_named_twice_is_found_wherever_the_marks_and_colons_are(pairs: list[tuple[str, Any]], space: str) -> None:
+    members = (f"{json.dumps(name)}{space}:{space}{json.dumps(value)}" for name, value in pairs)
+    raw = ("{" + f"{space},{space}".join(members) + "}").encode()
+
+    if len(dict(pairs)) < len(pairs):
+        with pytest.raises(ValueError, match="named twice"):
+            parse_object(raw)
+    else:
+        assert parse_object(raw) == _frozen(dict(pairs))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":1,"a" :2}',
+        b'{"a":"","a":""}',
+        b'{"":"","":""}',
+        b'{"a":["x"],"a":[]}',
+        b'{"a":[],"a":["x"],"b":["y","z"]}',
+        b'{"a":1,"a":true,"b":null}',
+        b'{"a":{},"a":1}',
+    ],
+)
+def test_a_member_named_twice_is_not_made_up_for_by_another_string(raw: bytes) -> None:
+    with pytest.raises(ValueError, match="named twice"):
+        parse_object(raw)
