@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -59,6 +60,11 @@ def pinned(cores: frozenset[int]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def interpreter() -> str:
+    """Return the version of Python and what built it: two builds of one version differ by a fifth in what is not the signature itself."""
+    return f"Python {platform.python_version()} ({platform.python_compiler()}, {platform.python_build()[1]})"
 
 
 def choose_cores() -> Cores:

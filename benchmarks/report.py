@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from benchmarks import machine
 from benchmarks.budget import LINES, Figure, Line, Verdict
 from benchmarks.rounds import Plan, Results
 from benchmarks.web import BUSY
@@ -48,7 +49,7 @@ def _head(results: Results, plan: Plan, load_program: str) -> Iterator[str]:
     yield ""
     yield "`docs/performance.md` says how it is measured. Ratios first: absolute figures are this machine's."
     yield ""
-    yield f"- {_processor()}; Python {platform.python_version()}, {ssl.OPENSSL_VERSION}; load by {load_program}"
+    yield f"- {_processor()}; {machine.interpreter()}, {ssl.OPENSSL_VERSION}; load by {load_program}"
     yield f"- {', '.join(f'{name} {version(name)}' for name in _PACKAGES)}"
     yield f"- medians of {plan.rounds} interleaved rounds, {plan.seconds:g} s a sample, {plan.tokens:,} different tokens"
     others = results.of("others")

@@ -9,6 +9,8 @@ from typing import Final
 
 # A kind of server, and the open one that it is held against.
 STACKS: Final = (
+    ("starlette+digest", "starlette"),
+    ("starlette+rsa", "starlette"),
     ("starlette+kit", "starlette"),
     ("starlette+kit-uncached", "starlette"),
     ("starlette+pyjwt", "starlette"),

@@ -1,16 +1,20 @@
 """One and the same `GET /me`, open and protected: `python -m benchmarks.peers.stacks KIND PORT ISSUER JWKS AUDIENCE`.
 
 `starlette` and `fastapi` are open; what follows a `+` protects: the kit with and without remembered tokens, or PyJWT as tutorials write it.
+`digest` and `rsa` protect nothing: they do the one thing that no protection can leave out, and show how near to an open server it may come.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Annotated, Any, Final
 
 import jwt
 import uvicorn
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.applications import Starlette
@@ -22,6 +26,8 @@ from resource_server import Guard
 
 KINDS: Final = (
     "starlette",
+    "starlette+digest",
+    "starlette+rsa",
     "starlette+kit",
     "starlette+kit-uncached",
     "starlette+pyjwt",
@@ -70,9 +76,40 @@ def starlette(kind: str, issuer: str, jwks_uri: str, audience: str) -> Any:
             return JSONResponse({"error": "invalid_token"}, 401)
         return JSONResponse({"sub": claims["sub"], "scope": "read"})
 
-    me = {"starlette": open_, "starlette+pyjwt": by_pyjwt}.get(kind, by_kit)
+    least = {"starlette+digest": _digest, "starlette+rsa": _verification}.get(kind)
+    me = by_pyjwt if kind == "starlette+pyjwt" else by_kit if "+kit" in kind else open_
     app = Starlette(routes=[Route("/me", me), Route("/ready", ready)])
+    if least is not None:
+        return Least(app, least())
     return _guarded(app, kind, issuer, audience) if "+kit" in kind else app
+
+
+class Least:
+    """The least that any protection does: find the header, and one operation on the token in it. Refuses nothing."""
+
+    def __init__(self, app: Any, operation: Callable[[bytes], object]) -> None:
+        self._app, self._operation = app, operation
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            for name, value in scope["headers"]:
+                if name == b"authorization":
+                    self._operation(value)
+        await self._app(scope, receive, send)
+
+
+def _digest() -> Callable[[bytes], object]:
+    """Return the look-up of a token that was seen before, by its SHA-256."""
+    seen: dict[bytes, bytes] = {}
+    return lambda token: seen.setdefault(sha256(token).digest(), b"")
+
+
+def _verification() -> Callable[[bytes], object]:
+    """Return one RSA-2048 verification; of always the same bytes, with a key of its own."""
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public, signed, scheme, digest = private.public_key(), b"x" * 600, padding.PKCS1v15(), hashes.SHA256()
+    signature = private.sign(signed, scheme, digest)
+    return lambda _token: public.verify(signature, signed, scheme, digest)
 
 
 def fastapi(kind: str, issuer: str, jwks_uri: str, audience: str) -> Any:

@@ -113,7 +113,10 @@ def token_of(scope: Scope, guard: Guard) -> bytes:
     Raises:
         NoToken, InvalidRequest, OriginNotAllowed: none, no single one, or one that this page may not use.
     """
-    authorization = [value for name, value in scope["headers"] if name == b"authorization"]
+    authorization = []
+    for name, value in scope["headers"]:  # a loop, since a comprehension is a call, and every request comes by here
+        if name == b"authorization":
+            authorization.append(value)
     if authorization or guard.cookies is None:
         return find_token(authorization)
     cookies = [value for name, value in scope["headers"] if name == b"cookie"]

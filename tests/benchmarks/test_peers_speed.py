@@ -29,12 +29,24 @@ def invented() -> Results:
 
 def test_one_tiny_run_measures_the_kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _name: None)
-    monkeypatch.setattr(speed, "STACKS", STACKS[:1])
+    monkeypatch.setattr(
+        speed, "STACKS", [pair for pair in STACKS if pair[0] in {"starlette+digest", "starlette+rsa", "starlette+kit"}]
+    )
     with an_issuer(tmp_path) as issuer:
         results = speed.measure(tmp_path, issuer, Plan(rounds=1, seconds=0.2, tokens=20, timed=40), kit_alone=True)
 
     assert results.missing == {}
-    names = ("kit verify", "kit cached", "kit core", "kit many", "kit raw", "starlette", "starlette+kit")
+    names = (
+        "kit verify",
+        "kit cached",
+        "kit core",
+        "kit many",
+        "kit raw",
+        "starlette",
+        "starlette+kit",
+        "starlette+digest",
+        "starlette+rsa",
+    )
     assert all((results.of(name) or 0) > 0 for name in names)
 
 
