@@ -69,7 +69,7 @@ def _head(results: Results, rounds: int, seconds: float) -> Iterator[str]:
     yield ""
     program = "wrk" if shutil.which("wrk") else "benchmarks/client.py"
     yield f"- {datetime.now(UTC):%Y-%m-%d}; {machine.interpreter()}; load by {program}"
-    yield f"- medians of {rounds} interleaved rounds, each with new servers; {seconds:g} s a sample, 32 connections, different tokens in turn"
+    yield f"- medians of {rounds} interleaved rounds, each with new servers; {seconds:g} s a sample, 32 connections, all tokens different"
     state = "**busy machine: read ratios with care**" if others > BUSY else "quiet machine"
     yield f"- other programs kept {others:.2f} cores busy meanwhile: {state}"
     yield ""
