@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -34,6 +33,7 @@ from resource_server.trusted_issuers import TrustedIssuers
 from resource_server.verifier.errors import TokenRefused, UnknownKey
 from resource_server.verifier.policy import MAX_LEEWAY, Policy
 from resource_server.verifier.scopes import Requirement
+from resource_server.verifier.token import VerifiedToken
 from shared import jose, well_known
 
 _CACHED_TOKENS: Final = 10_000
@@ -151,31 +151,35 @@ class Guard(Frameworks):
         Raises:
             TokenRefused: why not; nothing else, whatever `token` is.
         """
-        who = self.verify_at_once(token)
-        if who is None:
-            with self._naming_itself():
-                compact = compact_of(token, self._decryption)
-                issuer = self._issuers.find(compact, sha256(compact).digest())
-                try:
-                    who = self._let_in(compact, issuer)
-                except UnknownKey as unknown:
-                    issuer.keys.seek(unknown.key_id)
-                    who = self._let_in(compact, issuer)
-        return who
+        try:
+            compact = compact_of(token, self._decryption)
+            digest = sha256(compact).digest()
+            issuer = self._only or self._issuers.find(compact, digest)
+            try:
+                verified = issuer.judge(compact, digest)
+            except UnknownKey as unknown:
+                issuer.keys.seek(unknown.key_id)
+                verified = issuer.judge(compact, digest)
+            return self._let_in(token, compact, digest, issuer, verified)
+        except TokenRefused as refusal:
+            refusal.resource_metadata = self._resource_metadata
+            raise
 
     async def averify(self, token: str | bytes) -> Principal:
         """Like `verify`, without ever blocking the event loop."""
-        who = self.verify_at_once(token)
-        if who is None:
-            with self._naming_itself():
-                compact = compact_of(token, self._decryption)
-                issuer = self._issuers.find(compact, sha256(compact).digest())
-                try:
-                    who = self._let_in(compact, issuer)
-                except UnknownKey as unknown:
-                    await issuer.keys.aseek(unknown.key_id)
-                    who = self._let_in(compact, issuer)
-        return who
+        try:
+            compact = compact_of(token, self._decryption)
+            digest = sha256(compact).digest()
+            issuer = self._only or self._issuers.find(compact, digest)
+            try:
+                verified = issuer.judge(compact, digest)
+            except UnknownKey as unknown:
+                await issuer.keys.aseek(unknown.key_id)
+                verified = issuer.judge(compact, digest)
+            return self._let_in(token, compact, digest, issuer, verified)
+        except TokenRefused as refusal:
+            refusal.resource_metadata = self._resource_metadata
+            raise
 
     def verify_at_once(self, token: str | bytes) -> Principal | None:
         """Return the caller that a token stands for, or None where a look is not enough: then ask `verify` or `averify`.
@@ -192,29 +196,20 @@ class Guard(Frameworks):
             compact = compact_of(token)
             digest = sha256(compact).digest()
             issuer = self._only or self._issuers.find(compact, digest)
-            verified = issuer.judge(compact, digest)
-            if self._only is None:
-                self._issuers.remember(digest, issuer)
-            return principal_of(verified, token if type(token) is str else compact.decode("ascii"))
+            return self._let_in(token, compact, digest, issuer, issuer.judge(compact, digest))
         except UnknownKey:
             return None
         except TokenRefused as refusal:
             refusal.resource_metadata = self._resource_metadata
             raise
 
-    def _let_in(self, compact: bytes, issuer: TrustedIssuer) -> Principal:
-        digest = sha256(compact).digest()
-        verified = issuer.judge(compact, digest)
-        self._issuers.remember(digest, issuer)
-        return principal_of(verified, compact.decode("ascii"))
-
-    @contextmanager
-    def _naming_itself(self) -> Iterator[None]:
-        try:
-            yield
-        except TokenRefused as refusal:
-            refusal.resource_metadata = self._resource_metadata
-            raise
+    def _let_in(
+        self, token: str | bytes, compact: bytes, digest: bytes, issuer: TrustedIssuer, verified: VerifiedToken
+    ) -> Principal:
+        if self._only is None:
+            self._issuers.remember(digest, issuer)
+        # The signed token is passed on, never the encrypted one.
+        return principal_of(verified, token if type(token) is str and self._decryption is None else compact.decode("ascii"))
 
     # Living.
 
