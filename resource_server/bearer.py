@@ -19,11 +19,6 @@ def find_token(authorization: Sequence[bytes]) -> bytes:
     """
     if not authorization:
         raise NoToken
-    if len(authorization) == 1 and authorization[0].startswith(b"Bearer "):
-        # As nearly every client writes it; whatever is odd about it is looked at below.
-        token = authorization[0][7:]
-        if token and b" " not in token:
-            return token
     if len(authorization) > 1:
         # Two parsers would choose differently, so neither choice is taken.
         raise InvalidRequest("several Authorization headers")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Unpack, cast
+from typing import Any, Unpack
 
 from resource_server.verifier.scopes import Requirement, Rules, requirement
 from resource_server.verifier.strict_json import FrozenObject
@@ -96,14 +96,13 @@ class _Unsealed:
     """What a principal is while it is filled in (see `verifier/token.py`)."""
 
     __slots__ = Principal.__slots__
-    token: VerifiedToken
-    raw: str
 
 
 def principal_of(token: VerifiedToken, raw: str) -> Principal:
     """Return the caller that a verified token stands for; the same as calling the class, in half the time."""
-    who = _Unsealed()
+    who: Any = _Unsealed()
     who.token = token
     who.raw = raw
-    who.__class__ = Principal  # type: ignore[assignment]  # the slots are the same, which the interpreter checks
-    return cast(Principal, who)
+    who.__class__ = Principal
+    filled: Principal = who
+    return filled

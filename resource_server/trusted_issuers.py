@@ -51,8 +51,6 @@ class TrustedIssuers(Mapping[str, TrustedIssuer]):
             WrongIssuer: none of ours.
             TokenRefused: what no key could make good.
         """
-        if self.only is not None:
-            return self.only
         remembered = self._of_token.get(digest)
         if remembered is not None:
             return remembered
@@ -65,7 +63,7 @@ class TrustedIssuers(Mapping[str, TrustedIssuer]):
 
     def remember(self, digest: bytes, issuer: TrustedIssuer) -> None:
         """Note whose a verified token is; nothing that was refused is noted, so that nobody fills this with rubbish."""
-        if self.only is None and self._remembered_tokens and digest not in self._of_token:
+        if self._remembered_tokens and digest not in self._of_token:
             if len(self._of_token) >= self._remembered_tokens:
                 self._of_token = {}
             self._of_token[digest] = issuer

@@ -40,9 +40,9 @@ MAX_GROUP: Final = 64
 PATIENCE_SECONDS: Final = 0.003
 MAX_WAITING: Final = 2_000
 MAX_ATTEMPTS: Final = 4
-# serialization_failure, deadlock_detected, lock_not_available (PostgreSQL).
 # Not the generator that everybody shares: workers that were forked from one process would wait alike.
 _SPREAD: Final = random.SystemRandom()
+# serialization_failure, deadlock_detected, lock_not_available (PostgreSQL).
 _RETRIED_STATES: Final = frozenset({"40001", "40P01", "55P03"})
 
 

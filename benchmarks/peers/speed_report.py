@@ -78,7 +78,7 @@ def _head(results: Results, rounds: int, seconds: float) -> Iterator[str]:
 
 
 def _budget(results: Results) -> Iterator[str]:
-    yield "| the kit's budget | bound | measured | | the least here |"
+    yield "| the kit's budget | bound | measured | | the best possible here |"
     yield "| --- | --- | --- | --- | --- |"
     for what, (above, below), bound, limit, least in LINES:
         value, best = results.ratio(above, below), results.ratio(above, least) if least is not None else None
