@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -120,6 +120,7 @@ class Guard(Frameworks):
         )
         self._issuers = TrustedIssuers([options.trust(one) for one in named], cached_tokens)
         self._only, self._tell, self._clock = self._issuers.only, on_event, clock
+        self._remembers, self._at_once = cached_tokens > 0, None if decryption else self._only
         self._show_itself(names_of(audience)[0], cookie_origins, decryption)
 
     def _show_itself(self, resource: str, cookie_origins: Collection[str], decryption: DecryptionKeys | None) -> None:
@@ -153,14 +154,17 @@ class Guard(Frameworks):
         """
         try:
             compact = compact_of(token, self._decryption)
-            digest = sha256(compact).digest()
+            digest = sha256(compact).digest() if self._remembers else b""
             issuer = self._only or self._issuers.find(compact, digest)
             try:
                 verified = issuer.judge(compact, digest)
             except UnknownKey as unknown:
-                issuer.keys.seek(unknown.key_id)
-                verified = issuer.judge(compact, digest)
-            return self._let_in(token, compact, digest, issuer, verified)
+                key_id = unknown.key_id
+            else:
+                return self._let_in(token, compact, digest, issuer, verified)
+            # Out of the block, so that nothing of the first refusal is kept while it waits.
+            issuer.keys.seek(key_id)
+            return self._let_in(token, compact, digest, issuer, issuer.judge(compact, digest))
         except TokenRefused as refusal:
             refusal.resource_metadata = self._resource_metadata
             raise
@@ -169,36 +173,44 @@ class Guard(Frameworks):
         """Like `verify`, without ever blocking the event loop."""
         try:
             compact = compact_of(token, self._decryption)
-            digest = sha256(compact).digest()
+            digest = sha256(compact).digest() if self._remembers else b""
             issuer = self._only or self._issuers.find(compact, digest)
             try:
                 verified = issuer.judge(compact, digest)
             except UnknownKey as unknown:
-                await issuer.keys.aseek(unknown.key_id)
-                verified = issuer.judge(compact, digest)
-            return self._let_in(token, compact, digest, issuer, verified)
+                key_id = unknown.key_id
+            else:
+                return self._let_in(token, compact, digest, issuer, verified)
+            return await self._sought(token, compact, digest, issuer, key_id)
         except TokenRefused as refusal:
             refusal.resource_metadata = self._resource_metadata
             raise
 
-    def verify_at_once(self, token: str | bytes) -> Principal | None:
-        """Return the caller that a token stands for, or None where a look is not enough: then ask `verify` or `averify`.
+    def look(self, token: bytes) -> Principal | Awaitable[Principal]:
+        """Return the caller that a token stands for, or what to await for it where a look is not enough.
 
-        That is so for an unknown key, which has to be looked for, and where tokens may be encrypted. Never waits, so a coroutine may
-        call it in passing.
+        The same as `averify`, for whoever is asked with every request: it makes no coroutine unless there is something to wait for.
 
         Raises:
             TokenRefused: why not.
         """
-        if self._decryption is not None:
-            return None
+        issuer = self._at_once
+        if issuer is None or type(token) is not bytes or len(token) > jose.MAX_COMPACT_BYTES:
+            return self.averify(token)
+        digest = sha256(token).digest() if self._remembers else b""
         try:
-            compact = compact_of(token)
-            digest = sha256(compact).digest()
-            issuer = self._only or self._issuers.find(compact, digest)
+            return principal_of(issuer.judge(token, digest), token.decode("ascii"))
+        except UnknownKey as unknown:
+            key_id = unknown.key_id
+        except TokenRefused as refusal:
+            refusal.resource_metadata = self._resource_metadata
+            raise
+        return self._sought(token, token, digest, issuer, key_id)
+
+    async def _sought(self, token: str | bytes, compact: bytes, digest: bytes, issuer: TrustedIssuer, key_id: str) -> Principal:
+        try:
+            await issuer.keys.aseek(key_id)
             return self._let_in(token, compact, digest, issuer, issuer.judge(compact, digest))
-        except UnknownKey:
-            return None
         except TokenRefused as refusal:
             refusal.resource_metadata = self._resource_metadata
             raise

@@ -29,7 +29,6 @@ class Results:
     """Processor time in microseconds, by what was measured; why something was not; how busy others kept the machine."""
 
     cpu: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    rate: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     missing: dict[str, str] = field(default_factory=dict)
     others: list[float] = field(default_factory=list)
 
@@ -38,6 +37,8 @@ class Results:
         return median(self.cpu[name]) if self.cpu.get(name) else None
 
     def ratio(self, above: str, below: str) -> float | None:
-        """Return one median in terms of another."""
+        """Return one in terms of another: the median of the rounds, or where they were not taken by rounds, of one median and another."""
+        if len(self.cpu.get(above, ())) == len(self.cpu.get(below, ())) > 0:
+            return median(one / other for one, other in zip(self.cpu[above], self.cpu[below], strict=True))
         first, second = self.of(above), self.of(below)
         return first / second if first and second else None

@@ -11,7 +11,9 @@ import os
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +26,7 @@ from benchmarks.peers.environments import HERE, LIBRARIES, Library, NotInstalled
 from benchmarks.peers.issuer import AUDIENCE, Issuer, Realm, an_issuer
 from benchmarks.peers.process import PeerFailed, a_peer, trusting
 from benchmarks.servers import ROOT, DidNotStart, Server
+from benchmarks.wakeful import Turns
 
 RESULTS: Final = ROOT / "docs" / "performance"
 MANY_KEYS: Final = 999
@@ -36,16 +39,17 @@ _NOT_TIMED: Final = frozenset({"express-oauth2-jwt-bearer"})
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured."""
+    """How much is measured: `rounds`, each with servers of its own; in each, so many turns of so many seconds at each server."""
 
     rounds: int
+    turns: int
     seconds: float
     tokens: int
     timed: int
 
 
-FULL: Final = Plan(rounds=5, seconds=2.0, tokens=5_000, timed=1_000)
-QUICK: Final = Plan(rounds=1, seconds=1.0, tokens=300, timed=100)
+FULL: Final = Plan(rounds=5, turns=10, seconds=0.25, tokens=5_000, timed=1_000)
+QUICK: Final = Plan(rounds=1, turns=3, seconds=0.25, tokens=300, timed=100)
 
 
 def main(words: list[str] | None = None) -> int:
@@ -63,7 +67,9 @@ def main(words: list[str] | None = None) -> int:
         results = measure(Path(folder), issuer, plan, kit_alone=given.kit_alone)
     print(speed_report.as_text(results))
     given.output.mkdir(parents=True, exist_ok=True)
-    (given.output / "peers.md").write_text(speed_report.as_markdown(results, plan.rounds, plan.seconds), encoding="utf-8")
+    (given.output / "peers.md").write_text(
+        speed_report.as_markdown(results, plan.rounds, plan.turns, plan.seconds), encoding="utf-8"
+    )
     (given.output / "peers.svg").write_text(speed_report.as_svg(results), encoding="utf-8")
     print(f"\n{time.monotonic() - began:.0f} s; written to {given.output}/peers.md and peers.svg")
     return 0
@@ -78,19 +84,62 @@ def measure(folder: Path, issuer: Issuer, plan: Plan, *, kit_alone: bool = False
     realm = issuer.realm()
     tokens = [realm.token(exp=realm.now() + 3600) for _ in range(plan.tokens)]
     cores = machine.choose_cores()
-    for number in range(plan.rounds):
-        print(f"  round {number + 1} of {plan.rounds} …", file=sys.stderr, flush=True)
-        for kind in dict.fromkeys(kind for pair in STACKS for kind in (pair[1], pair[0])):
+    with machine.pinned(cores.load):
+        for number in range(plan.rounds):
+            print(f"  round {number + 1} of {plan.rounds} …", file=sys.stderr, flush=True)
+            with ExitStack() as running:
+                # New processes each time: where its memory happens to lie makes one and the same server faster or slower by a fifth.
+                started = dict(_started(folder, realm, issuer, results, cores, running, kit_alone=kit_alone))
+                _round(started, tokens, plan, results)
+    return results
+
+
+def _started(
+    folder: Path, realm: Realm, issuer: Issuer, results: Results, cores: machine.Cores, running: ExitStack, *, kit_alone: bool
+) -> Iterator[tuple[str, Server]]:
+    """Start every server, to run at once; those that were not asked do nothing."""
+    for kind in dict.fromkeys(kind for pair in STACKS for kind in (pair[1], pair[0])):
+        if kind in results.missing:
+            continue
+        try:
+            server = _server(kind, folder, realm, issuer, kit_alone=kit_alone)
+            yield kind, running.enter_context(servers.running(server, cores.server))
+        except (NotInstalled, DidNotStart) as reason:
+            results.missing[kind] = str(reason)
+
+
+def _round(started: dict[str, Server], tokens: list[str], plan: Plan, results: Results) -> None:
+    """Ask each server in turn, again and again; keep the least of each one's turns, since whatever disturbs only ever adds."""
+    # Open servers are sent the tokens too: reading the header is no part of protecting.
+    loads = {
+        kind: Turns(Load(server.url, [load.get(server.url, "/me", token=token) for token in tokens]))
+        for kind, server in started.items()
+    }
+    found: dict[str, list[float]] = defaultdict(list)
+    busy, own, began = machine.busy_seconds(), time.process_time(), time.monotonic()
+    before = sum(machine.cpu_seconds(server.pid) for server in started.values())
+    for turn in range(plan.turns + 1):
+        for kind, server in started.items():
             if kind in results.missing:
                 continue
-            # A new process each time: where its memory happens to lie makes one and the same server faster or slower by a fifth.
             try:
-                server = _server(kind, folder, realm, issuer, kit_alone=kit_alone)
-                with servers.running(server, cores.server):
-                    _sample(kind, server, tokens, plan.seconds, cores, results)
-            except (NotInstalled, DidNotStart) as reason:
-                results.missing[kind] = str(reason)
-    return results
+                if turn == 0:
+                    _fill(loads[kind], server, len(tokens))
+                else:
+                    found[kind].append(loads[kind].microseconds(server.pid, plan.seconds)[0])
+            except LoadFailed as failure:
+                results.missing[kind] = str(failure)
+    used = sum(machine.cpu_seconds(server.pid) for server in started.values()) - before + time.process_time() - own
+    results.others.append(max(0.0, machine.busy_seconds() - busy - used) / (time.monotonic() - began))
+    for kind, times in found.items():
+        results.cpu[kind].append(min(times))
+
+
+def _fill(turns: Turns, server: Server, count: int) -> None:
+    """Present every token once, so that whatever remembers tokens has them all."""
+    answered, began = 0, time.monotonic()
+    while answered < count and time.monotonic() < began + _MOST_FILLING:
+        answered += turns.microseconds(server.pid, 0.2)[1]
 
 
 def _server(kind: str, folder: Path, realm: Realm, issuer: Issuer, *, kit_alone: bool) -> Server:
@@ -104,35 +153,6 @@ def _server(kind: str, folder: Path, realm: Realm, issuer: Issuer, *, kit_alone:
         raise NotInstalled("left out")
     environment["PEERS_NODE_MODULES"] = str(environments.node_environment())
     return Server(str(HERE / "drivers" / "node_stacks.mjs"), words, url, environment, log, "/ready", program=["node"])
-
-
-def _sample(kind: str, server: Server, tokens: list[str], seconds: float, cores: machine.Cores, results: Results) -> None:
-    # Open servers are sent the tokens too: reading the header is no part of protecting.
-    wanted = Load(server.url, [load.get(server.url, "/me", token=token) for token in tokens])
-    try:
-        _fill(wanted, cores)
-        before, busy = machine.cpu_seconds(server.pid), machine.busy_seconds()
-        own, began = time.process_time(), time.monotonic()
-        running = load.start(wanted, seconds, cores.load)
-        outcome = running.outcome()
-    except LoadFailed as failure:
-        results.missing[kind] = str(failure)
-        return
-    used = machine.cpu_seconds(server.pid) - before
-    ours = used + running.cpu_seconds + time.process_time() - own
-    results.others.append(max(0.0, machine.busy_seconds() - busy - ours) / (time.monotonic() - began))
-    results.cpu[kind].append(used / outcome.answered * 1e6)
-    results.rate[kind].append(outcome.rate)
-
-
-def _fill(wanted: Load, cores: machine.Cores) -> None:
-    """Present every token once, so that whatever remembers tokens has them all. A load begins with its first request each time."""
-    answered = 0
-    for _ in range(_MOST_FILLING):
-        rest = Load(wanted.url, wanted.requests[answered:])
-        answered += load.start(rest, 1.0, cores.load).outcome().answered
-        if answered >= len(wanted.requests):
-            return
 
 
 def _time(library: Library | None, folder: Path, issuer: Issuer, plan: Plan, results: Results) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import escape
@@ -55,21 +54,21 @@ def as_text(results: Results) -> str:
     )
 
 
-def as_markdown(results: Results, rounds: int, seconds: float) -> str:
+def as_markdown(results: Results, rounds: int, turns: int, seconds: float) -> str:
     """Return the document."""
     tables = (*_budget(results), "", *_stacks(results), "", *_verifying(results))
-    return "\n".join((*_head(results, rounds, seconds), *tables, *_end(results), ""))
+    return "\n".join((*_head(results, rounds, turns, seconds), *tables, *_end(results), ""))
 
 
-def _head(results: Results, rounds: int, seconds: float) -> Iterator[str]:
+def _head(results: Results, rounds: int, turns: int, seconds: float) -> Iterator[str]:
     others = median(results.others) if results.others else 0.0
     yield "# What protection costs, the kit and its peers in one run"
     yield ""
     yield "Written by `python -m benchmarks.peers.speed` (a part of `make bench`); `docs/performance.md` says how it is measured."
     yield ""
-    program = "wrk" if shutil.which("wrk") else "benchmarks/client.py"
-    yield f"- {datetime.now(UTC):%Y-%m-%d}; {machine.interpreter()}; load by {program}"
-    yield f"- medians of {rounds} interleaved rounds, each with new servers; {seconds:g} s a sample, 32 connections, all tokens different"
+    yield f"- {datetime.now(UTC):%Y-%m-%d}; {machine.interpreter()}"
+    yield f"- medians of {rounds} rounds, each with new servers; in each the least of {turns} interleaved turns of {seconds:g} s"
+    yield "- 32 connections of a load that never sleeps, on a core of its own; all tokens different"
     state = "**busy machine: read ratios with care**" if others > BUSY else "quiet machine"
     yield f"- other programs kept {others:.2f} cores busy meanwhile: {state}"
     yield ""

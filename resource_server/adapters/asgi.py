@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from resource_server.bearer import find_token
+from resource_server.principal import Principal
 from resource_server.verifier.errors import TokenRefused
 
 if TYPE_CHECKING:
     from resource_server.challenge import Answer
     from resource_server.guard import Guard
-    from resource_server.principal import Principal
     from resource_server.verifier.scopes import Requirement
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -65,7 +65,9 @@ class GuardMiddleware:
         guard = self._guard
         try:
             token = token_of(scope, guard)
-            who = guard.verify_at_once(token) or await guard.averify(token)
+            who = guard.look(token)
+            if not isinstance(who, Principal):
+                who = await who
             remember(scope, guard, who)
             if self._requirement is not None:
                 guard.check(who, self._requirement)

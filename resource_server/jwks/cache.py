@@ -220,7 +220,7 @@ class KeyCache:
         return max(now + missing * self._seconds_per_token, self._started_at + MIN_SPACING, self._not_before)
 
     def _unknown(self, key_id: str, when: str) -> UnknownKey:
-        known = self.view.key_set.some_key_ids()
+        known = self.view.key_set.some_key_ids
         return UnknownKey(f"kid {key_id!r} is not among: {known}; the issuer was asked {when} (setting: issuer)", key_id)
 
     def _unavailable(self, now: float) -> KeysUnavailable:

@@ -37,6 +37,11 @@ class KeySet:
     # Header segments, whole, under which a signature was already found good: tokens of one key share them to the byte. Only the
     # issuer can add to it, since the signature comes first.
     accepted_headers: dict[bytes, VerifyingKey] = field(default_factory=dict, repr=False, compare=False)
+    # The first few `kid`s, for a sentence that a flood of unknown ones would else put together each time.
+    some_key_ids: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "some_key_ids", ", ".join(list(self.keys)[:_SHOWN_KEY_IDS]) or "none")
 
     def find(self, header: Header) -> VerifyingKey:
         """Return the key that a header names, if it is that key's own algorithm.
@@ -50,14 +55,10 @@ class KeySet:
             raise RevokedKey(f"kid {header.key_id!r} was burned by the issuer")
         key = self.keys.get(header.key_id)
         if key is None:
-            raise UnknownKey(f"kid {header.key_id!r} is not among: {self.some_key_ids()} (setting: issuer)", header.key_id)
+            raise UnknownKey(f"kid {header.key_id!r} is not among: {self.some_key_ids} (setting: issuer)", header.key_id)
         if key.algorithm != header.algorithm:
             raise AlgorithmNotAllowed(f"got alg {header.algorithm!r}, expected {key.algorithm!r}, which the key is for")
         return key
-
-    def some_key_ids(self) -> str:
-        """Return the first few `kid`s, for a sentence."""
-        return ", ".join(list(self.keys)[:_SHOWN_KEY_IDS]) or "none"
 
     def remember(self, header_segment: bytes, key: VerifyingKey) -> None:
         """Note that this header, byte by byte, stood on a token whose signature was good."""

@@ -23,6 +23,8 @@ class VerifiedToken:
     read: FrozenObject
     profile: Profile
     key_id: str
+    # `sub`: the person, or the client itself where nobody signed in.
+    subject: str
     scopes: frozenset[str]
     valid_from: int
     expires_at: int
@@ -31,12 +33,6 @@ class VerifiedToken:
 
     def __init__(self) -> None:
         raise TypeError("only verify() makes a VerifiedToken")
-
-    @property
-    def subject(self) -> str:
-        """`sub`: the person, or the client itself where nobody signed in."""
-        subject: str = self.read[names.SUBJECT]
-        return subject
 
     @property
     def client_id(self) -> str:
@@ -84,6 +80,7 @@ def seal(
     token.read = read
     token.profile = profile
     token.key_id = key_id
+    token.subject = read[names.SUBJECT]
     token.scopes = scopes
     token.valid_from = valid_from
     token.expires_at = claims[names.EXPIRES_AT]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -28,12 +27,11 @@ def invented() -> Results:
 
 
 def test_one_tiny_run_measures_the_kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda _name: None)
     monkeypatch.setattr(
         speed, "STACKS", [pair for pair in STACKS if pair[0] in {"starlette+digest", "starlette+rsa", "starlette+kit"}]
     )
     with an_issuer(tmp_path) as issuer:
-        results = speed.measure(tmp_path, issuer, Plan(rounds=1, seconds=0.2, tokens=20, timed=40), kit_alone=True)
+        results = speed.measure(tmp_path, issuer, Plan(rounds=1, turns=2, seconds=0.1, tokens=20, timed=40), kit_alone=True)
 
     assert results.missing == {}
     names = (
@@ -51,7 +49,7 @@ def test_one_tiny_run_measures_the_kit(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_report_judges_the_kit_and_tells_what_is_missing() -> None:
-    told = speed_report.as_markdown(invented(), 3, 2.0)
+    told = speed_report.as_markdown(invented(), 3, 10, 0.25)
 
     assert "÷ raw RSA-2048 verification | ≤ 1.40 | 1.40 | met |" in told
     assert "| `Guard.verify` of a token seen before ÷ raw | ≤ 0.10 | 0.10 | met |" in told
@@ -70,3 +68,12 @@ def test_the_plot_is_well_formed_and_has_a_bar_for_each_figure() -> None:
 
     assert len(bars) == len(STACKS) + 4
     assert all(float(bar.get("x", "")) + float(bar.get("width", "")) < 960 for bar in bars)
+
+
+def test_a_ratio_is_taken_round_by_round() -> None:
+    results = Results()
+    results.cpu |= {"above": [10.0, 90.0, 12.0], "below": [10.0, 30.0, 10.0], "other": [10.0]}
+
+    assert results.ratio("above", "below") == 1.2
+    assert results.ratio("above", "other") == 1.2
+    assert results.ratio("above", "nothing") is None

@@ -23,6 +23,9 @@ from tests.resource_server.support import (
     IssuerServer,
     Reply,
     a_guard,
+    a_header,
+    a_token,
+    claims,
 )
 
 
@@ -234,17 +237,25 @@ def test_events_go_to_the_log_unless_told_otherwise(issuer: IssuerServer, caplog
     guard.close()
 
 
-def test_a_look_is_enough_for_a_known_key_and_says_so_when_it_is_not(issuer: IssuerServer) -> None:
-    with a_guard(issuer) as guard:
-        assert guard.verify_at_once(issuer.token()) is None  # nothing was fetched yet
-        assert guard.verify(issuer.token()).sub == "alice"
+def test_a_look_is_enough_for_a_known_key_and_else_there_is_something_to_await(issuer: IssuerServer) -> None:
+    async def look(guard: Guard, token: bytes) -> Principal:
+        who = guard.look(token)
+        assert not isinstance(who, Principal)
+        return await who
 
-        who = guard.verify_at_once(issuer.token(sub="bob"))
-        assert who is not None
-        assert who == guard.verify(issuer.token(sub="bob"))
+    with a_guard(issuer) as guard:
+        token = issuer.token()
+        assert asyncio.run(look(guard, token)).sub == "alice"  # nothing was fetched yet
+
+        who = guard.look(token)
+        assert isinstance(who, Principal)
+        assert (who, who.raw) == (guard.verify(token), token.decode())
         with pytest.raises(errors.WrongAudience) as refused:
-            guard.verify_at_once(issuer.token(aud="https://other.example"))
-    assert refused.value.resource_metadata is not None
+            guard.look(issuer.token(aud="https://other.example"))
+        unknown = a_token(claims(iss=issuer.url), a_header(kid="nobody"))
+        with pytest.raises(errors.UnknownKey) as sought:
+            asyncio.run(look(guard, unknown))
+    assert refused.value.resource_metadata == sought.value.resource_metadata is not None
 
 
 def test_a_caller_cannot_be_changed_or_made_by_hand(issuer: IssuerServer) -> None:
