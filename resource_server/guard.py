@@ -162,7 +162,7 @@ class Guard(Frameworks):
                 key_id = unknown.key_id
             else:
                 return self._let_in(token, compact, digest, issuer, verified)
-            # Out of the block, so that nothing of the first refusal is kept while it waits.
+            issuer.keys.refuse(key_id)  # out of the block, so that nothing of the first refusal is kept while it waits
             issuer.keys.seek(key_id)
             return self._let_in(token, compact, digest, issuer, issuer.judge(compact, digest))
         except TokenRefused as refusal:
@@ -181,15 +181,14 @@ class Guard(Frameworks):
                 key_id = unknown.key_id
             else:
                 return self._let_in(token, compact, digest, issuer, verified)
+            issuer.keys.refuse(key_id)
             return await self._sought(token, compact, digest, issuer, key_id)
         except TokenRefused as refusal:
             refusal.resource_metadata = self._resource_metadata
             raise
 
     def look(self, token: bytes) -> Principal | Awaitable[Principal]:
-        """Return the caller that a token stands for, or what to await for it where a look is not enough.
-
-        The same as `averify`, for whoever is asked with every request: it makes no coroutine unless there is something to wait for.
+        """Like `averify`, but make no coroutine unless there is something to wait for: return the caller, or what to await for it.
 
         Raises:
             TokenRefused: why not.
@@ -197,11 +196,13 @@ class Guard(Frameworks):
         issuer = self._at_once
         if issuer is None or type(token) is not bytes or len(token) > jose.MAX_COMPACT_BYTES:
             return self.averify(token)
-        digest = sha256(token).digest() if self._remembers else b""
         try:
-            return principal_of(issuer.judge(token, digest), token.decode("ascii"))
-        except UnknownKey as unknown:
-            key_id = unknown.key_id
+            digest = sha256(token).digest() if self._remembers else b""
+            try:
+                return principal_of(issuer.judge(token, digest), token.decode("ascii"))
+            except UnknownKey as unknown:
+                key_id = unknown.key_id
+            issuer.keys.refuse(key_id)
         except TokenRefused as refusal:
             refusal.resource_metadata = self._resource_metadata
             raise

@@ -29,7 +29,7 @@ Times are seconds of one clock that never goes back.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from math import ceil, inf
 from typing import Final
@@ -49,6 +49,8 @@ _JITTER: Final = 0.1
 _SHARE_OF_INTERVAL: Final = 0.45
 
 _NOTHING: Final = KeySet({})
+_NO_ANSWER: Final = "the issuer has not answered yet"
+_OLDER: Final = "the answer is older than the keys at hand (its epoch is lower, or missing)"
 
 
 class Landing(Enum):
@@ -71,13 +73,40 @@ class View:
     """The keys at hand, as one value that is read without a lock.
 
     `generation` changes whenever a verification could end otherwise than before. `degraded_from` and `unusable_from` are times of the
-    cache's clock (M and H).
+    cache's clock (M and H). Before `closed_until` nobody may ask the issuer about a `kid` that is not here; `again_at` is when it is
+    worth to come again, `last_good` says whether the issuer's last answer was good, and `cause` why it was not.
     """
 
     key_set: KeySet
     generation: int
     degraded_from: float
     unusable_from: float
+    last_good: bool = False
+    closed_until: float = -inf
+    again_at: float = -inf
+    cause: str = _NO_ANSWER
+
+    def refuse(self, key_id: str, now: float) -> None:
+        """Refuse a token whose key is not here (or no longer usable), if nobody may ask for it now.
+
+        Raises:
+            UnknownKey: it is certain that there is no such key.
+            KeysUnavailable: it cannot be decided.
+        """
+        if now < self.closed_until:
+            raise self.unknown(key_id, "a moment ago") if self.last_good and now < self.degraded_from else self.unavailable(now)
+
+    def unknown(self, key_id: str, when: str) -> UnknownKey:
+        """Return the refusal of a `kid` that is not here, the issuer having been asked `when`."""
+        known = self.key_set.some_key_ids
+        return UnknownKey(f"kid {key_id!r} is not among: {known}; the issuer was asked {when} (setting: issuer)", key_id)
+
+    def unavailable(self, now: float) -> KeysUnavailable:
+        """Return the refusal of a token that cannot be judged for now."""
+        wait = min(max(self.again_at - now, 0.0), LAST_RETRY)
+        # The cause last: a log cuts what is long.
+        hint = f"no usable key set, or the last fetch failed (settings: issuer, metadata_url): {self.cause}"
+        return KeysUnavailable(hint, retry_after=ceil(wait))
 
 
 class KeyCache:
@@ -95,6 +124,7 @@ class KeyCache:
         self.view = View(_NOTHING, 0, -inf, -inf)
         self.in_flight = False
         self.last_good = False
+        self.last_failure: str | None = None
         self._refresh_every = refresh_every
         self._seconds_per_token = min(SECONDS_PER_TOKEN, _SHARE_OF_INTERVAL * refresh_every)
         self._random = random
@@ -120,11 +150,8 @@ class KeyCache:
         usable = now < self.view.unusable_from
         if usable and key_id in self.view.key_set.keys:
             return Step.USE
-        if self.in_flight or now >= self._demand_at(now):
-            return Step.FETCH
-        if now < self.view.degraded_from and self.last_good:
-            raise self._unknown(key_id, "a moment ago")
-        raise self._unavailable(now)
+        self.view.refuse(key_id, now)
+        return Step.FETCH
 
     def settle(self, key_id: str, now: float, *, answered: bool) -> None:
         """After waiting for a fetch: return if it is worth verifying again, else refuse. `answered`: the fetch ended in time.
@@ -138,9 +165,9 @@ class KeyCache:
         usable = now < self.view.unusable_from
         if usable and key_id in self.view.key_set.keys:
             return
-        if usable and self.last_good and answered:
-            raise self._unknown(key_id, "just now")
-        raise self._unavailable(now)
+        if usable and self.view.last_good and answered:
+            raise self.view.unknown(key_id, "just now")
+        raise self.view.unavailable(now)
 
     def refresh_at(self, now: float) -> float:
         """Return when the next fetch is due that nobody demanded; infinity while one is in flight."""
@@ -161,6 +188,12 @@ class KeyCache:
         self._counted_at = now
         self._started_at = now
         self.in_flight = True
+        self._show(now)
+
+    def abandon(self, now: float) -> None:
+        """Note that whatever is in flight will never land: whoever made the fetch is gone."""
+        self.in_flight = False
+        self._show(now)
 
     def land(self, key_set: KeySet | None, now: float) -> Landing:
         """Take a good answer; None says that the set at hand is still the newest (304).
@@ -169,17 +202,19 @@ class KeyCache:
         """
         self.in_flight = False
         if key_set is not None and self._is_older(key_set):
-            self._failed(now, None)
+            self._failed(now, None, _OLDER)
             return Landing.OLDER_EPOCH
-        self.last_good = True
+        self.last_good, self.last_failure = True, None
         self._failures = 0
         self._due_at = self._started_at + self._refresh_every * (1 + _JITTER * (2 * self._random() - 1))
-        return self._adopt(key_set or self.view.key_set, self._started_at)
+        landing = self._adopt(key_set or self.view.key_set, self._started_at)
+        self._show(now)
+        return landing
 
-    def fail(self, now: float, retry_after: float | None = None) -> None:
-        """Note that a fetch failed; nothing of the keys at hand changes."""
+    def fail(self, now: float, retry_after: float | None = None, cause: str = _NO_ANSWER) -> None:
+        """Note that a fetch failed, and why; nothing of the keys at hand changes."""
         self.in_flight = False
-        self._failed(now, retry_after)
+        self._failed(now, retry_after, cause)
 
     def restore(self, key_set: KeySet, fetched_at: float) -> None:
         """Take the set that an earlier run left behind; `fetched_at` is on this cache's clock, and may be long ago."""
@@ -203,29 +238,33 @@ class KeyCache:
             return False
         return key_set.epoch is None or key_set.epoch < self._highest_epoch
 
-    def _failed(self, now: float, retry_after: float | None) -> None:
-        self.last_good = False
+    def _failed(self, now: float, retry_after: float | None, cause: str) -> None:
+        self.last_good, self.last_failure = False, cause
         delay = min(LAST_RETRY, FIRST_RETRY * 2.0 ** min(self._failures, 10))
         self._failures += 1
         self._due_at = now + delay * self._random()
         if retry_after is not None:
             self._not_before = now + min(retry_after, self._refresh_every)
+        self._show(now)
 
     def _tokens_at(self, now: float) -> float:
         return min(float(BUCKET_CAPACITY), self._tokens + max(0.0, now - self._counted_at) / self._seconds_per_token)
 
-    def _demand_at(self, now: float) -> float:
-        """Return when a token may ask for a fetch."""
-        missing = max(0.0, 1.0 - self._tokens_at(now))
-        return max(now + missing * self._seconds_per_token, self._started_at + MIN_SPACING, self._not_before)
+    def _demand_at(self) -> float:
+        """Return from when on a token may ask for a fetch."""
+        missing = 1.0 - self._tokens
+        full_at = self._counted_at + missing * self._seconds_per_token if missing > 0 else -inf
+        return max(full_at, self._started_at + MIN_SPACING, self._not_before)
 
-    def _unknown(self, key_id: str, when: str) -> UnknownKey:
-        known = self.view.key_set.some_key_ids
-        return UnknownKey(f"kid {key_id!r} is not among: {known}; the issuer was asked {when} (setting: issuer)", key_id)
-
-    def _unavailable(self, now: float) -> KeysUnavailable:
-        wait = min(self._demand_at(now), self.refresh_at(now), now + LAST_RETRY) - now
-        return KeysUnavailable("no usable key set, or the last fetch failed", retry_after=ceil(wait))
+    def _show(self, now: float) -> None:
+        """Let the view tell what follows from the state that was just reached."""
+        self.view = replace(
+            self.view,
+            last_good=self.last_good,
+            closed_until=-inf if self.in_flight else self._demand_at(),
+            again_at=min(self._demand_at(), self.refresh_at(now)),
+            cause=self.last_failure or _NO_ANSWER,
+        )
 
 
 def _equal(one: KeySet, other: KeySet) -> bool:

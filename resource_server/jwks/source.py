@@ -63,7 +63,6 @@ class KeySource:
         self.key_policy: KeyPolicy | None = None
         # Told after each good answer where the issuer's revocation feed is (None: it has none), on the thread that fetches.
         self.on_feed: Callable[[FeedAddress | None], None] = lambda _: None
-        self.last_failure: str | None = None
         self.fetches = self.failed_fetches = 0
         self._closed = False
         self._degraded = False
@@ -74,9 +73,8 @@ class KeySource:
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
         self._flight: Future[None] = Future()
-        self._waiters = 0
-        self._demanded = False
-        self._cache.in_flight = False
+        self._waiters, self._demanded = 0, False
+        self._abandon()
 
     # For callers.
 
@@ -88,7 +86,7 @@ class KeySource:
             if self._closed or (self._thread is not None and self._thread.is_alive()):
                 return
             self._restore()
-            self._cache.in_flight = False
+            self._abandon()
             self._thread = threading.Thread(target=self._run, name="resource-server-keys", daemon=True)
             self._thread.start()
 
@@ -127,6 +125,16 @@ class KeySource:
             self._leave()
         self._settle(key_id, answered=flight.done())
 
+    def refuse(self, key_id: str) -> None:
+        """Refuse a token whose key is not here if nobody may ask for it now. Takes no lock: a flood of invented `kid`s comes by here.
+
+        Raises:
+            UnknownKey, KeysUnavailable: see `cache.View`.
+        """
+        view, now = self.view, self._clock()
+        if key_id not in view.key_set.revoked and not (now < view.unusable_from and key_id in view.key_set.keys):
+            view.refuse(key_id, now)
+
     async def aseek(self, key_id: str) -> None:
         """Like `seek`, without blocking the event loop."""
         flight = self._board(key_id)
@@ -155,6 +163,11 @@ class KeySource:
         while (flight := self._hopeful()) is not None and (left := deadline - time.monotonic()) > 0:
             await asyncio.wait({asyncio.wrap_future(flight)}, timeout=left)
         return self.is_usable
+
+    @property
+    def last_failure(self) -> str | None:
+        """Why the last fetch was no good; None if it was, or if there was none."""
+        return self._cache.last_failure
 
     @property
     def is_usable(self) -> bool:
@@ -188,7 +201,7 @@ class KeySource:
     def _board(self, key_id: str) -> Future[None] | None:
         self.start()
         with self._condition:
-            if self._plan(key_id) is Step.USE:
+            if self._cache.plan(key_id, self._clock()) is Step.USE:
                 return None
             if self._waiters >= MAX_WAITERS or self._closed:
                 raise KeysUnavailable("too many requests wait for the issuer's keys")
@@ -204,21 +217,11 @@ class KeySource:
 
     def _settle(self, key_id: str, *, answered: bool) -> None:
         with self._condition:
-            try:
-                self._cache.settle(key_id, self._clock(), answered=answered)
-            except KeysUnavailable as refusal:
-                raise self._with_cause(refusal) from None
+            self._cache.settle(key_id, self._clock(), answered=answered)
 
-    def _plan(self, key_id: str) -> Step:
-        try:
-            return self._cache.plan(key_id, self._clock())
-        except KeysUnavailable as refusal:
-            raise self._with_cause(refusal) from None
-
-    def _with_cause(self, refusal: KeysUnavailable) -> KeysUnavailable:
-        cause = self.last_failure or "the issuer has not answered yet"
-        refusal.hint = f"{refusal.hint} (settings: issuer, metadata_url): {cause}"  # the cause last: a log cuts what is long
-        return refusal
+    def _abandon(self) -> None:
+        self._cache.abandon(self._clock())
+        self.view = self._cache.view
 
     # The thread.
 
@@ -229,7 +232,7 @@ class KeySource:
                 if not self._await_departure(condition):
                     return
                 self._cache.depart(self._clock(), demanded=self._demanded)
-                self._demanded = False
+                self.view, self._demanded = self._cache.view, False
             self._fly()
 
     def _await_departure(self, condition: threading.Condition) -> bool:
@@ -259,13 +262,10 @@ class KeySource:
         landing = None
         with self._condition:
             if isinstance(outcome, FetchFailed):
-                self._cache.fail(self._clock(), outcome.retry_after)
-                self.last_failure = outcome.cause
+                self._cache.fail(self._clock(), outcome.retry_after, outcome.cause)
             else:
                 landing = self._cache.land(outcome.key_set, self._clock())
                 self.key_policy = outcome.key_policy
-                older = "the answer is older than the keys at hand (its epoch is lower, or missing)"
-                self.last_failure = older if landing is Landing.OLDER_EPOCH else None
             self.view = self._cache.view
             self.fetches += 1
             self.failed_fetches += self.last_failure is not None

@@ -296,3 +296,28 @@ def test_while_nothing_is_usable_background_retries_leave_the_bucket_to_requests
         cache.fail(T + i)
 
     assert cache.plan("one", T + 21) is Step.FETCH
+
+
+def test_a_kid_that_is_not_here_is_refused_at_once_while_nobody_may_ask_for_it() -> None:
+    cache = a_filled_cache()
+    with pytest.raises(UnknownKey):
+        cache.view.refuse("other", T + 0.5)
+
+    cache.depart(T + 1, demanded=True)
+    cache.view.refuse("other", T + 1.1)  # a fetch is in flight: it is waited for
+    cache.fail(T + 1.2, None, "status 500")
+    with pytest.raises(KeysUnavailable) as refused:
+        cache.view.refuse("other", T + 1.3)
+    assert (refused.value.hint or "").endswith("status 500")
+    cache.view.refuse("other", T + 2)
+
+
+def test_a_fetch_that_will_never_land_is_not_waited_for() -> None:
+    cache = a_filled_cache()
+    cache.depart(T + 1, demanded=True)
+
+    cache.abandon(T + 1.1)
+
+    with pytest.raises(UnknownKey):
+        cache.plan("other", T + 1.2)
+    assert cache.plan("other", T + 2) is Step.FETCH

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from math import inf
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from resource_server.jwks.cache import KeyCache, Landing, Step
-from resource_server.verifier.errors import TokenRefused, UnknownKey
+from resource_server.verifier.errors import KeysUnavailable, TokenRefused, UnknownKey
 from tests.resource_server.jwks.test_cache import REFRESH, H, T, a_filled_cache, a_set, fetch
 
 
@@ -44,9 +45,9 @@ class AnyHistory(RuleBasedStateMachine):
             if self.highest > 0:
                 assert self.cache.land(a_set("old", epoch=0), self.now) is Landing.OLDER_EPOCH
             else:
-                self.cache.fail(self.now)
+                self.cache.fail(self.now, None, "down")
         else:
-            self.cache.fail(self.now, 20 if answer == "busy" else None)
+            self.cache.fail(self.now, 20 if answer == "busy" else None, "down")
         self.highest = max(self.highest, self.cache.view.key_set.epoch or -1)
 
     @rule(seconds=st.sampled_from([0.01, 0.5, 1.0, 3.0, 31.0, 250.0, 2 * H]), random=st.floats(0, 0.999))
@@ -86,6 +87,17 @@ class AnyHistory(RuleBasedStateMachine):
             inside = [at for at in self.departures[i:] if at <= start + 3600]
             assert len(inside) <= 5 + (inside[-1] - start) / 30 + 1e-6
         assert all(later - earlier >= 1 for earlier, later in zip(self.departures, self.departures[1:], strict=False))
+
+    @invariant()
+    def the_view_tells_of_the_state_that_was_last_reached(self) -> None:
+        cache, view = self.cache, self.cache.view
+        assert view.closed_until == (-inf if cache.in_flight else cache._demand_at())
+        assert (view.last_good, view.cause == "the issuer has not answered yet") == (cache.last_good, cache.last_failure is None)
+        if self.now < view.closed_until:
+            with pytest.raises(UnknownKey if view.last_good and self.now < view.degraded_from else KeysUnavailable):
+                cache.plan("forged", self.now)
+        else:
+            assert cache.plan("forged", self.now) is Step.FETCH
 
     @invariant()
     def an_outage_loses_no_known_key_before_h(self) -> None:

@@ -27,7 +27,7 @@ def test_a_flood_of_unknown_kids_does_not_keep_a_short_refresh_from_coming() -> 
     cache = KeyCache(4.0, max_stale=86_400, random=lambda: 0.5)
     now, last, longest = 0.0, 0.0, 0.0
     for _ in range(4_000):
-        wanted = now >= max(cache._demand_at(now), 0.0)
+        wanted = now >= max(cache._demand_at(), 0.0)
         if not cache.in_flight and (wanted or now >= cache.refresh_at(now)):
             longest, last = max(longest, now - last), now
             cache.depart(now, demanded=wanted)
