@@ -74,15 +74,13 @@ def choose_cores() -> Cores:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time that all threads of a process and of its children took so far, to the nanosecond."""
-    nanoseconds = 0
-    for process in _family(pid):
-        for thread in (_PROC / str(process) / "task").iterdir():
-            try:
-                nanoseconds += int((thread / "schedstat").read_text().split()[0])
-            except OSError:  # the thread ended between the two looks
-                continue
-    return nanoseconds / 1e9
+    """Return the processor time that a process and its children took so far, to the nanosecond, with that of threads which are gone."""
+    return sum(time.clock_gettime(_cpu_clock(process)) for process in _family(pid))
+
+
+def _cpu_clock(pid: int) -> int:
+    # How Linux numbers the clock of a process's processor time (clock_getcpuclockid(3), which Python does not offer).
+    return (~pid << 3) | 2
 
 
 def memory(pid: int) -> Memory:

@@ -16,9 +16,7 @@ def compact_of(token: str | bytes, decryption: DecryptionKeys | None = None) -> 
         TokenTooLarge: more than 8 KiB.
         TokenRefused: encrypted, and not to be opened.
     """
-    if type(token) is bytes:  # as every request brings it; no subclass, which may have a length of its own
-        compact = token
-    elif isinstance(token, str):
+    if isinstance(token, str):
         try:
             compact = token.encode("ascii")
         except UnicodeEncodeError as error:

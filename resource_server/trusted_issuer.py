@@ -62,7 +62,7 @@ class TrustedIssuer:
         """Return the verified token that `compact` is. Never waits.
 
         Args:
-            digest: SHA-256 of `compact`.
+            digest: SHA-256 of `compact`; empty where nothing is remembered.
 
         Raises:
             UnknownKey: no key at hand can settle it; ask `keys` to look for it, and judge once more.
@@ -73,10 +73,11 @@ class TrustedIssuer:
         if self._monotonic() >= view.degraded_from and not self._attend():
             # Not even a known key may be used now; what no key could make good is refused all the same.
             raise UnknownKey("no usable key set", find_key_id(compact, self.policy))
-        verified = self._verified.find(digest, view.generation, now)
+        verified = self._verified.find(digest, view.generation, now) if digest else None
         if verified is None:
             verified = verify(compact, view.key_set, self.policy, int(now))
-            self._verified.add(digest, verified, view.generation)
+            if digest:
+                self._verified.add(digest, verified, view.generation)
         # Behind the cache of verified tokens, which knows what a token says and never whether it still stands.
         if verified.cleared is not self.revocations.clearance:
             self.revocations.check(verified)
