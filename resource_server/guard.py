@@ -119,14 +119,13 @@ class Guard(Frameworks):
             monotonic=monotonic,
         )
         self._issuers = TrustedIssuers([options.trust(one) for one in named], cached_tokens)
-        self._only, self._tell, self._clock = self._issuers.only, on_event, clock
-        self._remembers, self._at_once = cached_tokens > 0, None if decryption else self._only
+        self._only, self._tell, self._clock, self._remembers = self._issuers.only, on_event, clock, cached_tokens > 0
         self._show_itself(names_of(audience)[0], cookie_origins, decryption)
 
     def _show_itself(self, resource: str, cookie_origins: Collection[str], decryption: DecryptionKeys | None) -> None:
         """Settle what this API is called, what it publishes of itself, and by which ways it takes tokens."""
         self.resource, self._resource_metadata = resource, metadata_address(resource)
-        self._decryption = decryption
+        self._decryption, self._at_once = decryption, None if decryption else self._only
         self.document_paths = document_paths(resource, encrypted=decryption is not None)
         self.cookies = CookieTransport(cookie_origins, self._issuers.first.policy.issuer) if cookie_origins else None
 
