@@ -68,9 +68,10 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        head, found, body = self._received.partition(b"\r\n\r\n")
-        if not found or len(body) < (int(length[1]) if (length := _LENGTH.search(head)) else 0):
+        answer = find_answer(self._received)
+        if answer is None:
             return
+        head, body = answer
         self._received = b""
         self._asking.note(head[9:12], body, time.perf_counter() - self._sent_at)
         self._go_on()
@@ -93,6 +94,14 @@ class Connection(asyncio.Protocol):
             return
         self._sent_at = time.perf_counter()
         self._transport.write(self._asking.request())
+
+
+def find_answer(received: bytes) -> tuple[bytes, bytes] | None:
+    """Return head and body of an HTTP answer, once the whole of it was received."""
+    head, found, body = received.partition(b"\r\n\r\n")
+    if not found or len(body) < (int(length[1]) if (length := _LENGTH.search(head)) else 0):
+        return None
+    return head, body
 
 
 async def load(job: dict[str, Any]) -> dict[str, float]:

@@ -75,7 +75,11 @@ def choose_cores() -> Cores:
 
 def cpu_seconds(pid: int) -> float:
     """Return the processor time that a process and its children took so far, to the nanosecond, with that of threads which are gone."""
-    return sum(time.clock_gettime(_cpu_clock(process)) for process in _family(pid))
+    seconds = 0.0
+    for process in _family(pid):
+        with suppress(OSError):  # a child that ended between the two looks
+            seconds += time.clock_gettime(_cpu_clock(process))
+    return seconds
 
 
 def _cpu_clock(pid: int) -> int:

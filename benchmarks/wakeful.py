@@ -7,7 +7,6 @@ the two in their own code then looks twice as large. Made by the process that me
 
 from __future__ import annotations
 
-import re
 import select
 import socket
 import time
@@ -18,9 +17,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from benchmarks import machine
+from benchmarks.client import find_answer
 from benchmarks.load import Load, LoadFailed
 
-_LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _MOST_BYTES: Final = 65_536
 # A server may be busy for a while, with the first token for instance; one that says nothing for longer has lost a request.
 _PATIENCE: Final = 10.0
@@ -94,11 +93,8 @@ def _some_of(connection: socket.socket) -> bytes:
     return some
 
 
-def _is_whole(answer: bytes) -> bool:
-    head, found, body = answer.partition(b"\r\n\r\n")
-    if not found:
-        return False
-    if not head.startswith(b"HTTP/1.1 200"):
-        raise LoadFailed(head.splitlines()[0].decode("latin-1"))
-    length = _LENGTH.search(head)
-    return length is None or len(body) >= int(length[1])
+def _is_whole(received: bytes) -> bool:
+    answer = find_answer(received)
+    if answer is not None and not answer[0].startswith(b"HTTP/1.1 200"):
+        raise LoadFailed(answer[0].splitlines()[0].decode("latin-1"))
+    return answer is not None
