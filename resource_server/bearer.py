@@ -23,9 +23,10 @@ def find_token(authorization: Sequence[bytes]) -> bytes:
         # Two parsers would choose differently, so neither choice is taken.
         raise InvalidRequest("several Authorization headers")
     scheme, _, rest = authorization[0].partition(b" ")
-    if scheme.lower() != b"bearer":
+    if scheme != b"Bearer" and scheme.lower() != b"bearer":  # nearly always spelled so
         raise NoToken("another scheme than Bearer")
-    token = rest.strip(b" ")
-    if not token or b" " in token:
-        raise InvalidRequest("not exactly one word after the scheme")
-    return token
+    if not rest or b" " in rest:
+        rest = rest.strip(b" ")
+        if not rest or b" " in rest:
+            raise InvalidRequest("not exactly one word after the scheme")
+    return rest

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -28,12 +28,12 @@ from resource_server.presented import compact_of
 from resource_server.principal import Principal, principal_of
 from resource_server.readiness import Readiness
 from resource_server.revocations import SilentFeed
+from resource_server.sought import Sought
 from resource_server.trusted_issuer import TrustedIssuer
 from resource_server.trusted_issuers import TrustedIssuers
 from resource_server.verifier.errors import TokenRefused, UnknownKey
 from resource_server.verifier.policy import MAX_LEEWAY, Policy
 from resource_server.verifier.scopes import Requirement
-from resource_server.verifier.token import VerifiedToken
 from shared import jose, well_known
 
 _CACHED_TOKENS: Final = 10_000
@@ -125,7 +125,7 @@ class Guard(Frameworks):
     def _show_itself(self, resource: str, cookie_origins: Collection[str], decryption: DecryptionKeys | None) -> None:
         """Settle what this API is called, what it publishes of itself, and by which ways it takes tokens."""
         self.resource, self._resource_metadata = resource, metadata_address(resource)
-        self._decryption, self._at_once = decryption, None if decryption else self._only
+        self._decryption = decryption
         self.document_paths = document_paths(resource, encrypted=decryption is not None)
         self.cookies = CookieTransport(cookie_origins, self._issuers.first.policy.issuer) if cookie_origins else None
 
@@ -151,77 +151,43 @@ class Guard(Frameworks):
         Raises:
             TokenRefused: why not; nothing else, whatever `token` is.
         """
-        try:
-            compact = compact_of(token, self._decryption)
-            digest = sha256(compact).digest() if self._remembers else b""
-            issuer = self._only or self._issuers.find(compact, digest)
-            try:
-                verified = issuer.judge(compact, digest)
-            except UnknownKey as unknown:
-                key_id = unknown.key_id
-            else:
-                return self._let_in(token, compact, digest, issuer, verified)
-            issuer.keys.refuse(key_id)  # out of the block, so that nothing of the first refusal is kept while it waits
-            issuer.keys.seek(key_id)
-            return self._let_in(token, compact, digest, issuer, issuer.judge(compact, digest))
-        except TokenRefused as refusal:
-            refusal.resource_metadata = self._resource_metadata
-            raise
+        who = self.look(token)
+        return who if isinstance(who, Principal) else who.wait()
 
     async def averify(self, token: str | bytes) -> Principal:
         """Like `verify`, without ever blocking the event loop."""
-        try:
-            compact = compact_of(token, self._decryption)
-            digest = sha256(compact).digest() if self._remembers else b""
-            issuer = self._only or self._issuers.find(compact, digest)
-            try:
-                verified = issuer.judge(compact, digest)
-            except UnknownKey as unknown:
-                key_id = unknown.key_id
-            else:
-                return self._let_in(token, compact, digest, issuer, verified)
-            issuer.keys.refuse(key_id)
-            return await self._sought(token, compact, digest, issuer, key_id)
-        except TokenRefused as refusal:
-            refusal.resource_metadata = self._resource_metadata
-            raise
+        who = self.look(token)
+        return who if isinstance(who, Principal) else await who
 
-    def look(self, token: bytes) -> Principal | Awaitable[Principal]:
-        """Like `averify`, but make no coroutine unless there is something to wait for: return the caller, or what to await for it.
+    def look(self, token: str | bytes) -> Principal | Sought:
+        """Return the caller; or, where the token's key has to be sought first, what to await (or to `wait()` for) to get them.
+
+        Never blocks, and makes no coroutine for nothing.
 
         Raises:
             TokenRefused: why not.
         """
-        issuer = self._at_once
-        if issuer is None or type(token) is not bytes or len(token) > jose.MAX_COMPACT_BYTES:
-            return self.averify(token)
         try:
-            digest = sha256(token).digest() if self._remembers else b""
+            # Bytes within bounds are as they should be, unless they are encrypted.
+            if type(token) is bytes and self._decryption is None and len(token) <= jose.MAX_COMPACT_BYTES:
+                compact = token
+            else:
+                compact = compact_of(token, self._decryption)
+            digest = sha256(compact).digest() if self._remembers else b""
+            issuer = self._only or self._issuers.find(compact, digest)
             try:
-                return principal_of(issuer.judge(token, digest), token.decode("ascii"))
+                verified = issuer.judge(compact, digest)
             except UnknownKey as unknown:
                 key_id = unknown.key_id
-            issuer.keys.refuse(key_id)
+            else:
+                if self._only is None:
+                    self._issuers.remember(digest, issuer)
+                return principal_of(verified, compact)  # the signed token is passed on, never the encrypted one
+            issuer.keys.refuse(key_id)  # out of the block, so that nothing of the first refusal is kept while it waits
         except TokenRefused as refusal:
             refusal.resource_metadata = self._resource_metadata
             raise
-        return self._sought(token, token, digest, issuer, key_id)
-
-    async def _sought(self, token: str | bytes, compact: bytes, digest: bytes, issuer: TrustedIssuer, key_id: str) -> Principal:
-        try:
-            await issuer.keys.aseek(key_id)
-            return self._let_in(token, compact, digest, issuer, issuer.judge(compact, digest))
-        except TokenRefused as refusal:
-            refusal.resource_metadata = self._resource_metadata
-            raise
-
-    def _let_in(
-        self, token: str | bytes, compact: bytes, digest: bytes, issuer: TrustedIssuer, verified: VerifiedToken
-    ) -> Principal:
-        if self._only is None:
-            self._issuers.remember(digest, issuer)
-        # The signed token is passed on, never the encrypted one.
-        return principal_of(verified, token if type(token) is str and self._decryption is None else compact.decode("ascii"))
+        return Sought(self._issuers, issuer, key_id, compact, digest, self._resource_metadata)
 
     # Living.
 

@@ -63,7 +63,7 @@ def starlette(kind: str, issuer: str, jwks_uri: str, audience: str) -> Any:
         return JSONResponse(_WELCOME)
 
     async def by_kit(request: Request) -> Response:
-        who = request.state.principal
+        who = request.auth
         return JSONResponse({"sub": who.sub, "scope": "read"})
 
     async def by_pyjwt(request: Request) -> Response:

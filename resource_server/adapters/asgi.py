@@ -26,6 +26,8 @@ AsgiApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 # Which guard vouched for the caller stands beside the caller: with two guards in one application, neither takes the other's word.
 GUARD_KEY: Final = "resource_server.guard"
 PRINCIPAL_KEY: Final = "principal"
+# Where ASGI frameworks look for who was let in, as `request.auth`: one step, where `request.state` makes an object for each request.
+AUTH_KEY: Final = "auth"
 REASON_KEY: Final = "resource_server.reason"
 HINT_KEY: Final = "resource_server.hint"
 POLICY_VIOLATION: Final = 1008
@@ -33,7 +35,8 @@ _REQUESTS: Final = frozenset({"http", "websocket"})
 
 
 class GuardMiddleware:
-    """Lets a request through if its path is public or its token is good; the caller is then at `request.state.principal`.
+    """Lets a request through if its path is public or its token is good; the caller is then at `request.auth`
+    and at `request.state.principal`.
 
     Serves the metadata of RFC 9728 at its own paths, unless those are public, which says that the application has a route for them.
     A `TokenRefused` that a handler raises is answered here as well. Public paths are compared exactly, after the server has decoded
@@ -64,8 +67,7 @@ class GuardMiddleware:
 
         guard = self._guard
         try:
-            token = token_of(scope, guard)
-            who = guard.look(token)
+            who = guard.look(token_of(scope, guard))
             if not isinstance(who, Principal):
                 who = await who
             remember(scope, guard, who)
@@ -139,7 +141,7 @@ async def authenticate(scope: Scope, guard: Guard) -> Principal:
 
 def remember(scope: Scope, guard: Guard, who: Principal) -> None:
     """Note in the request's state who calls, and which guard says so."""
-    scope.setdefault("state", {})[PRINCIPAL_KEY] = who
+    scope.setdefault("state", {})[PRINCIPAL_KEY] = scope[AUTH_KEY] = who
     scope[GUARD_KEY] = guard
 
 

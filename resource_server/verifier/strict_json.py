@@ -64,7 +64,10 @@ def parse_object(raw: bytes) -> FrozenObject:
     if "\\" in text:
         return _parse_any(text)
     # Most claims are texts, numbers and lists of texts without an escape, and need no call for each object.
-    members, end = _scanned(_scan_flat, text)
+    try:
+        members, end = _scan_flat(text, 0)
+    except (StopIteration, RecursionError) as error:
+        raise _unreadable(error) from error
     if end != len(text) or type(members) is not dict:
         raise ValueError("not exactly one JSON object")
     strings = _freeze_flat(members)
@@ -106,7 +109,10 @@ def parse_object_with_space(raw: bytes) -> FrozenObject:
 
 
 def _parse_any(text: str) -> FrozenObject:
-    value, end = _scanned(_scan, text)
+    try:
+        value, end = _scan(text, 0)
+    except (StopIteration, RecursionError) as error:
+        raise _unreadable(error) from error
     if end != len(text) or type(value) is not FrozenObject:
         raise ValueError("not exactly one JSON object")
     _freeze_members(value, 1)
@@ -116,13 +122,9 @@ def _parse_any(text: str) -> FrozenObject:
     return value
 
 
-def _scanned(scan: Callable[[str, int], tuple[Any, int]], text: str) -> tuple[Any, int]:
-    try:
-        return scan(text, 0)
-    except StopIteration as error:  # the scanner's way to say that no value starts there
-        raise ValueError("not a JSON value") from error
-    except RecursionError as error:
-        raise ValueError("nested too deep") from error
+def _unreadable(error: StopIteration | RecursionError) -> ValueError:
+    # StopIteration is the scanner's way to say that no value starts there.
+    return ValueError("not a JSON value" if isinstance(error, StopIteration) else "nested too deep")
 
 
 def _members(pairs: list[tuple[str, object]]) -> FrozenObject:

@@ -12,6 +12,7 @@ import pytest
 
 from resource_server import Guard, Issuer, Principal, TokenRefused
 from resource_server.presented import compact_of
+from resource_server.sought import Sought
 from resource_server.verifier import errors
 from shared.settings import SettingsError
 from tests.resource_server.feeds import until, warm_until_told
@@ -247,21 +248,27 @@ def test_a_look_is_enough_for_a_known_key_and_else_there_is_something_to_await(i
         token = issuer.token()
         assert asyncio.run(look(guard, token)).sub == "alice"  # nothing was fetched yet
 
+    with a_guard(issuer) as guard:
+        sought = guard.look(token.decode())
+        assert isinstance(sought, Sought)
+        assert sought.wait().sub == "alice"
+
         who = guard.look(token)
         assert isinstance(who, Principal)
         assert (who, who.raw) == (guard.verify(token), token.decode())
         with pytest.raises(errors.WrongAudience) as refused:
             guard.look(issuer.token(aud="https://other.example"))
         unknown = a_token(claims(iss=issuer.url), a_header(kid="nobody"))
-        with pytest.raises(errors.UnknownKey) as sought:
+        with pytest.raises(errors.UnknownKey) as never_found:
             asyncio.run(look(guard, unknown))
-    assert refused.value.resource_metadata == sought.value.resource_metadata is not None
+    assert refused.value.resource_metadata == never_found.value.resource_metadata is not None
 
 
 def test_a_caller_cannot_be_changed_or_made_by_hand(issuer: IssuerServer) -> None:
     with a_guard(issuer) as guard:
         who = guard.verify(issuer.token())
-    for thing, name in ((who, "raw"), (who, "token"), (who.token, "claims"), (who.token, "scopes"), (who.token, "expires_at")):
+    slots = ((who, "compact"), (who, "token"), (who.token, "claims"), (who.token, "scopes"), (who.token, "expires_at"))
+    for thing, name in slots:
         with pytest.raises(FrozenInstanceError):
             setattr(thing, name, "changed")
         with pytest.raises(FrozenInstanceError):
@@ -269,7 +276,7 @@ def test_a_caller_cannot_be_changed_or_made_by_hand(issuer: IssuerServer) -> Non
     with pytest.raises(TypeError):
         type(who.token)()
     assert copy.copy(who) == who
-    assert Principal(who.token, who.raw) == who
+    assert Principal(who.token, who.compact) == who
 
 
 def test_the_size_is_judged_before_anything_is_computed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from starlette.applications import Starlette
+from starlette.authentication import requires
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -114,6 +115,23 @@ def test_the_decorated_endpoint_looks_the_same(guard: Guard) -> None:
 def test_a_rule_that_says_nothing_is_an_error(guard: Guard, wrong: dict) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         guard.requires(**wrong)
+
+
+def test_the_frameworks_own_decorator_reads_the_scopes_of_the_caller(guard: Guard, issuer: IssuerServer) -> None:
+    @requires("notes:read")
+    async def read(request: Request) -> PlainTextResponse:
+        assert request.auth is request.state.principal
+        return PlainTextResponse(request.auth.sub)
+
+    @requires("notes:write")
+    async def write(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(request.auth.sub)
+
+    app = Starlette(routes=[Route("/read", read), Route("/write", write)], middleware=[guard.asgi()])
+    token = a_token(claims(iss=issuer.url))
+
+    assert call(app, "/read", token=token).body == b"alice"
+    assert call(app, "/write", token=token).status == 403
 
 
 def test_a_route_does_not_take_another_guards_word(guard: Guard, issuer: IssuerServer) -> None:
