@@ -170,15 +170,15 @@ def _time(library: Library | None, folder: Path, issuer: Issuer, plan: Plan, res
                     count = plan.timed if others == 0 else plan.timed // _FEWER
                     us, raw = peer.microseconds([realm.token() for _ in range(count)])
                     results.cpu[f"{name} {what}"].append(us)
-                    results.cpu[f"{name} raw"].append(raw)
+                    results.cpu[f"{name} {what} raw"].append(raw)
                 if library is None:
                     realm = issuer.realm()
                     tokens, documents = [realm.token() for _ in range(plan.timed)], [realm.key_set()]
                     realm.others = MANY_KEYS
                     peer.new(realm)
-                    one, many = peer.microseconds_of_keys([*documents, realm.key_set()], tokens)
-                    results.cpu["kit core"].append(one)
-                    results.cpu["kit many"].append(many)
+                    (one, many), raw = peer.microseconds_of_keys([*documents, realm.key_set()], tokens)
+                    for what, us in (("core", one), ("many", many), ("core raw", raw)):
+                        results.cpu[f"kit {what}"].append(us)
     except (NotInstalled, PeerFailed) as reason:
         results.missing[name] = str(reason)
 

@@ -1,16 +1,16 @@
 """Public keys as loaded objects, and the one operation they are for.
 
-Signatures go through PyJWT's algorithm objects. Its `decode` is never used: it takes what we must refuse (a member named twice, `exp`
-as text, any `typ`, `crit`, padding), and it costs twice as much as the rest of this package.
+PyJWT's algorithm objects load the keys, and verify whatever is not RS256. PyJWT's `decode` is never used: it takes what we must refuse (a
+member named twice, `exp` as text, any `typ`, `crit`, padding), and it costs twice as much as the rest of this package.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -33,33 +33,18 @@ class _Scheme(Protocol):
     def from_jwk(self, jwk: dict[str, Any]) -> object: ...
 
 
-_PKCS1: Final = PKCS1v15()
-# DER of the DigestInfo that a SHA-256 digest stands in, up to that digest (RFC 8017 section 9.2, note 1).
-_SHA256_INFO: Final = bytes.fromhex("3031300d060960864801650304020105000420")
-
-
-class _Pkcs1(RSAAlgorithm):
-    """PyJWT's RS256, verified as RFC 8017 section 8.2.2 says: what the signature holds is compared, whole, with what it must hold.
-
-    The same as `RSAPublicKey.verify` (a test holds them together) and a twentieth quicker. Nothing is parsed: with the length of the
-    signature and the message in it fixed, there is one padding that fits.
-    """
-
-    def verify(self, msg: bytes, key: RSAPublicKey, sig: bytes) -> bool:
-        try:
-            held = key.recover_data_from_signature(sig, _PKCS1, None)
-        except InvalidSignature:
-            return False
-        return held == _SHA256_INFO + sha256(msg).digest() and len(sig) == (key.key_size + 7) >> 3
-
-
 # PyJWT knows Ed25519 under the name EdDSA; here it has the fully specified one (RFC 9864 section 2.2).
 _SCHEMES: Final[dict[str, _Scheme]] = {
-    jose.RS256: cast(_Scheme, _Pkcs1(RSAAlgorithm.SHA256)),  # the casts: PyJWT types each `verify` for its own key class
+    jose.RS256: cast(_Scheme, RSAAlgorithm(RSAAlgorithm.SHA256)),  # the casts: PyJWT types each `verify` for its own key class
     jose.PS256: cast(_Scheme, RSAPSSAlgorithm(RSAPSSAlgorithm.SHA256)),
     jose.ES256: cast(_Scheme, ECAlgorithm(ECAlgorithm.SHA256)),
     jose.ED25519: cast(_Scheme, OKPAlgorithm()),
 }
+# `(message, signature)`: whether the signature is one key's over the message.
+Check: TypeAlias = Callable[[bytes, bytes], bool]
+_PKCS1: Final = PKCS1v15()
+# DER of the DigestInfo that a SHA-256 digest stands in, up to that digest (RFC 8017 section 9.2, note 1).
+_SHA256_INFO: Final = bytes.fromhex("3031300d060960864801650304020105000420")
 _MATERIAL: Final[dict[str, tuple[str, ...]]] = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
 
 
@@ -70,8 +55,7 @@ class VerifyingKey:
     key_id: str
     algorithm: str
     jwk: Mapping[str, str] = field(repr=False)
-    public_key: object = field(repr=False, compare=False)
-    scheme: _Scheme = field(repr=False, compare=False)
+    is_signature: Check = field(repr=False, compare=False)
 
 
 def load_key(jwk: Mapping[str, object], key_id: str, algorithm: str) -> VerifyingKey:
@@ -102,7 +86,7 @@ def load_key(jwk: Mapping[str, object], key_id: str, algorithm: str) -> Verifyin
     if key_type == "RSA" and not isinstance(public_key, RSAPublicKey):
         raise ValueError("not an RSA public key")
     public |= {"kid": key_id, "alg": algorithm, "use": "sig"}
-    return VerifyingKey(key_id, algorithm, public, public_key, _SCHEMES[algorithm])
+    return VerifyingKey(key_id, algorithm, public, _check_of(public_key, algorithm))
 
 
 def check_signature(key: VerifyingKey, signing_input: bytes, signature: bytes) -> None:
@@ -111,8 +95,38 @@ def check_signature(key: VerifyingKey, signing_input: bytes, signature: bytes) -
     Raises:
         BadSignature: not this key's signature of these bytes.
     """
-    if not key.scheme.verify(signing_input, key.public_key, signature):
-        raise BadSignature(f"not the signature of kid {key.key_id!r} ({key.algorithm}) over these bytes")
+    if not key.is_signature(signing_input, signature):
+        raise bad_signature(key)
+
+
+def bad_signature(key: VerifyingKey) -> BadSignature:
+    """Return the refusal of bytes that the key did not sign."""
+    return BadSignature(f"not the signature of kid {key.key_id!r} ({key.algorithm}) over these bytes")
+
+
+def _check_of(public_key: object, algorithm: str) -> Check:
+    if isinstance(public_key, RSAPublicKey) and algorithm == jose.RS256:
+        return _pkcs1_check(public_key)
+    scheme = _SCHEMES[algorithm]
+    return lambda message, signature: scheme.verify(message, public_key, signature)
+
+
+def _pkcs1_check(key: RSAPublicKey) -> Check:
+    """Return RS256's verification as RFC 8017 section 8.2.2 says it: what the signature holds is compared, whole, with what it must hold.
+
+    The same as `RSAPublicKey.verify` (a test holds them together), and a twentieth quicker. Nothing is parsed: with the length of the
+    signature and the message in it fixed, there is one padding that fits.
+    """
+    opened, length = key.recover_data_from_signature, (key.key_size + 7) >> 3
+
+    def check(message: bytes, signature: bytes) -> bool:
+        try:
+            held = opened(signature, _PKCS1, None)
+        except InvalidSignature:
+            return False
+        return held == _SHA256_INFO + sha256(message).digest() and len(signature) == length
+
+    return check
 
 
 def _check_numbers(public: Mapping[str, str]) -> None:

@@ -11,7 +11,7 @@ from resource_server.verifier.errors import AlgorithmNotAllowed, MalformedToken,
 from resource_server.verifier.key_set import KeySet
 from resource_server.verifier.policy import Policy
 from resource_server.verifier.profile import RFC9068, Profile
-from resource_server.verifier.signature import check_signature
+from resource_server.verifier.signature import bad_signature
 from resource_server.verifier.strict_json import parse_object
 from resource_server.verifier.token import VerifiedToken, seal
 from shared import base64url
@@ -40,7 +40,8 @@ def verify(compact: bytes, key_set: KeySet, policy: Policy, now: int) -> Verifie
     elif key.algorithm not in policy.algorithms:
         raise AlgorithmNotAllowed(f"got alg {key.algorithm!r} (setting: algorithms)")
     # 3. The signature, before the payload is opened.
-    check_signature(key, signing_input, signature)
+    if not key.is_signature(signing_input, signature):
+        raise bad_signature(key)
     if is_new:
         key_set.remember(header, key)
     # 4. The payload.

@@ -13,7 +13,7 @@ import time
 import urllib.request
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeAlias
 
 Verify = Callable[[str], object]
 AsyncVerify = Callable[[str], Awaitable[object]]
@@ -128,7 +128,8 @@ class Peer:
                 if self._is_async:
                     await outcome
 
-        return {"us": await least(each, len(tokens)), "raw_us": raw_verification()}
+        us, raw = await interleaved((each, len(tokens)), raw_verification())
+        return {"us": us, "raw_us": raw}
 
     async def _try(self, token: str) -> dict[str, Any]:
         try:
@@ -140,31 +141,40 @@ class Peer:
         return {"accepted": True}
 
 
-async def least(act: Callable[[], Awaitable[None]], count: int, batches: int = 5) -> float:
-    """Return microseconds of this thread for one of `count` operations: the least of a few batches."""
-    taken = []
+Work: TypeAlias = "tuple[Callable[[], Awaitable[None]], int]"
+
+
+async def interleaved(*works: Work, batches: int = 5) -> list[float]:
+    """Return for each work, done in turn, microseconds of this thread for one of its operations: the least of its batches.
+
+    In turn, since the machine changes its speed within seconds and a ratio of two moments says nothing.
+
+    Args:
+        works: what is done, and how many operations that is.
+    """
+    taken: list[list[float]] = [[] for _ in works]
     for _ in range(batches):
-        began = time.thread_time_ns()
-        await act()
-        taken.append((time.thread_time_ns() - began) / count / 1000)
-    return min(taken)
+        for times, (act, count) in zip(taken, works, strict=True):
+            began = time.thread_time_ns()
+            await act()
+            times.append((time.thread_time_ns() - began) / count / 1000)
+    return [min(times) for times in taken]
 
 
-def raw_verification(times: int = 500, batches: int = 5) -> float:
-    """Return microseconds of one RSA-2048 verification with nothing around it."""
+def raw_verification(times: int = 500) -> Work:
+    """Return so many RSA-2048 verifications with nothing around them."""
     from cryptography.hazmat.primitives.asymmetric import padding, rsa
     from cryptography.hazmat.primitives.hashes import SHA256
 
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     message = b"x" * 600
     signature, public = private.sign(message, padding.PKCS1v15(), SHA256()), private.public_key()
-    taken = []
-    for _ in range(batches):
-        began = time.thread_time_ns()
+
+    async def verify() -> None:
         for _ in range(times):
             public.verify(signature, message, padding.PKCS1v15(), SHA256())
-        taken.append((time.thread_time_ns() - began) / times / 1000)
-    return min(taken)
+
+    return verify, times
 
 
 async def stall(act: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
