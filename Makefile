@@ -19,6 +19,8 @@ SEED ?=
 
 # Left alone, uv fetches a missing interpreter from a place that is no package index: it surprises, and fails on closed networks.
 export UV_PYTHON_DOWNLOADS := never
+# Many an image of Python forbids to keep what was compiled; then each process that a test, the demo or `make run` starts compiles all of it anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test lint types format wheel bench fuzz drills drills-full migrate up down lock clean
