@@ -32,7 +32,7 @@ async def ready(_request: Request) -> Response:
 
 
 async def me(request: Request) -> Response:
-    who = request.state.principal
+    who = request.auth
     return JSONResponse({"sub": who.sub, "scope": _SCOPE})
 
 

@@ -168,9 +168,11 @@ class Guard(Frameworks):
             TokenRefused: why not.
         """
         try:
-            # Bytes within bounds are as they should be, unless they are encrypted.
+            # What is plainly fit to be judged needs no call.
             if type(token) is bytes and self._decryption is None and len(token) <= jose.MAX_COMPACT_BYTES:
                 compact = token
+            elif type(token) is str and self._decryption is None and len(token) <= jose.MAX_COMPACT_BYTES and token.isascii():
+                compact = token.encode()
             else:
                 compact = compact_of(token, self._decryption)
             digest = sha256(compact).digest() if self._remembers else b""

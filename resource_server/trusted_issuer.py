@@ -73,11 +73,15 @@ class TrustedIssuer:
         if self._monotonic() >= view.degraded_from and not self._attend():
             # Not even a known key may be used now; what no key could make good is refused all the same.
             raise UnknownKey("no usable key set", find_key_id(compact, self.policy))
-        verified = self._verified.find(digest, view.generation, now) if digest else None
-        if verified is None:
-            verified = verify(compact, view.key_set, self.policy, int(now))
-            if digest:
-                self._verified.add(digest, verified, view.generation)
+        # The young ones are looked at here, without a call: nearly every request ends with them.
+        memory, leeway = self._verified, self.policy.leeway
+        verified = memory.young.get(digest) if digest and memory.keys_generation == view.generation else None
+        if verified is None or not verified.valid_from - leeway <= now < verified.expires_at + leeway:
+            verified = memory.find(digest, view.generation, now) if digest else None
+            if verified is None:
+                verified = verify(compact, view.key_set, self.policy, int(now))
+                if digest:
+                    memory.add(digest, verified, view.generation)
         # Behind the cache of verified tokens, which knows what a token says and never whether it still stands.
         if verified.cleared is not self.revocations.clearance:
             self.revocations.check(verified)

@@ -18,24 +18,28 @@ class VerifiedTokens:
     Args:
         capacity: number of tokens; 0 keeps none.
         leeway: seconds by which `exp`, `nbf` and `iat` may be missed.
+
+    Attributes:
+        keys_generation: of the keys that all of them were verified under.
+        young: those that were used last, by digest; to be read, and to be asked only after `keys_generation`.
     """
 
     def __init__(self, capacity: int, leeway: int) -> None:
         self._half = capacity // 2
         self._leeway = leeway
-        self._keys_generation = -1
-        self._young: dict[bytes, VerifiedToken] = {}
+        self.keys_generation = -1
+        self.young: dict[bytes, VerifiedToken] = {}
         self._old: dict[bytes, VerifiedToken] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return len(self.young) + len(self._old)
 
     def find(self, digest: bytes, keys_generation: int, now: float) -> VerifiedToken | None:
         """Return the token, if it was verified under these very keys and its times hold at `now` (seconds since the epoch)."""
-        if keys_generation != self._keys_generation:
+        if keys_generation != self.keys_generation:
             return None
-        young, old = self._young, self._old  # either only ever grows, so what is found in it stays in it
+        young, old = self.young, self._old  # either only ever grows, so what is found in it stays in it
         if digest in young:
             token = young[digest]
         elif digest in old:
@@ -49,15 +53,15 @@ class VerifiedTokens:
         """Remember a token that was verified under these keys."""
         if not self._half:
             return
-        if keys_generation != self._keys_generation or len(self._young) >= self._half:
+        if keys_generation != self.keys_generation or len(self.young) >= self._half:
             self._turn(keys_generation)
         # Without the lock: one store into a dict is atomic, and an entry that lands in a dict just retired is merely forgotten early.
-        if keys_generation == self._keys_generation:
-            self._young[digest] = token
+        if keys_generation == self.keys_generation:
+            self.young[digest] = token
 
     def _turn(self, keys_generation: int) -> None:
         with self._lock:
-            if keys_generation > self._keys_generation:
-                self._young, self._old, self._keys_generation = {}, {}, keys_generation
-            elif keys_generation == self._keys_generation and len(self._young) >= self._half:
-                self._young, self._old = {}, self._young
+            if keys_generation > self.keys_generation:
+                self.young, self._old, self.keys_generation = {}, {}, keys_generation
+            elif keys_generation == self.keys_generation and len(self.young) >= self._half:
+                self.young, self._old = {}, self.young
