@@ -94,8 +94,8 @@ def test_what_is_refused_is_not_remembered(issuer: IssuerServer) -> None:
 def test_no_token_lies_in_the_memory_of_tokens(guard: Guard, issuer: IssuerServer) -> None:
     guard.verify(issuer.token())
 
-    assert all(len(digest) == 32 for digest in guard._issuers.first._verified._young)
-    assert "eyJ" not in repr(guard._issuers.first._verified._young)
+    assert all(len(digest) == 32 for digest in guard._issuers.first._verified.young)
+    assert "eyJ" not in repr(guard._issuers.first._verified.young)
 
 
 def test_many_threads_agree(guard: Guard, issuer: IssuerServer) -> None:
