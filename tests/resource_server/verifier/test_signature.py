@@ -1,7 +1,10 @@
-"""RS256 is verified by comparing what a signature holds with what it must hold. That has to be the same as the library's verification."""
+"""RS256: one spelling, one block, and other threads that run meanwhile."""
 
 from __future__ import annotations
 
+import sys
+import threading
+import time
 from functools import cache
 from hashlib import sha256
 
@@ -152,3 +155,29 @@ def test_any_other_byte_anywhere_in_the_block_is_refused(place: int, byte: int) 
 @given(signature=st.binary(max_size=300) | st.binary(min_size=256, max_size=256))
 def test_no_bytes_raise_anything_but_the_refusal(signature: bytes) -> None:
     assert not agreed(2048, signature)
+
+
+def test_other_threads_run_while_a_signature_is_verified() -> None:
+    """An API that serves from threads verifies on all its cores. With this interval nobody is made to hand on the interpreter's lock."""
+    key, signature = verifying_key(2048), private_key(2048).sign(MESSAGE, PKCS1v15(), SHA256())
+    turns, done = 0, threading.Event()
+
+    def turn() -> None:
+        nonlocal turns
+        while not done.is_set():
+            turns += 1
+            time.sleep(0)
+
+    interval, other = sys.getswitchinterval(), threading.Thread(target=turn)
+    sys.setswitchinterval(60)
+    try:
+        other.start()
+        before = turns
+        for _ in range(2000):
+            check_signature(key, MESSAGE, signature)
+        during = turns - before
+    finally:
+        done.set()
+        sys.setswitchinterval(interval)
+        other.join()
+    assert during > 10
