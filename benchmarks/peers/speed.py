@@ -48,7 +48,7 @@ class Plan:
     timed: int
 
 
-FULL: Final = Plan(rounds=3, turns=8, seconds=0.25, tokens=5_000, timed=1_000)
+FULL: Final = Plan(rounds=7, turns=8, seconds=0.25, tokens=5_000, timed=1_000)
 QUICK: Final = Plan(rounds=1, turns=3, seconds=0.25, tokens=300, timed=100)
 
 
