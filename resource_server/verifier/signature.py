@@ -112,9 +112,8 @@ def _check_of(public_key: object, algorithm: str) -> Check:
 
 def _pkcs1_check(key: RSAPublicKey) -> Check:
     """Return RS256's verification, with what PyJWT makes for each signature made once."""
-    verify = (
-        key.verify
-    )  # lets other threads run meanwhile, which the quicker `recover_data_from_signature` does not (decision 0024)
+    # It lets other threads run meanwhile; `recover_data_from_signature`, which is quicker, does not (decision 0024).
+    verify = key.verify
 
     def check(message: bytes, signature: bytes) -> bool:
         try:
