@@ -23,7 +23,7 @@ from benchmarks.load import Load, LoadFailed
 from benchmarks.peers import environments, speed_report
 from benchmarks.peers.costs import STACKS, Results
 from benchmarks.peers.environments import HERE, LIBRARIES, Library, NotInstalled
-from benchmarks.peers.issuer import AUDIENCE, Issuer, Realm, an_issuer
+from benchmarks.peers.issuer import AUDIENCE, THUMBPRINT, Issuer, Realm, an_issuer
 from benchmarks.peers.process import PeerFailed, a_peer, trusting
 from benchmarks.servers import ROOT, DidNotStart, Server
 from benchmarks.wakeful import Turns
@@ -81,8 +81,8 @@ def measure(folder: Path, issuer: Issuer, plan: Plan, *, kit_alone: bool = False
     libraries: list[Library | None] = [None, *(library for library in LIBRARIES if not kit_alone)]
     for library in libraries:
         _time(library, folder, issuer, plan, results)
-    realm = issuer.realm()
-    tokens = [realm.token(exp=realm.now() + 3600) for _ in range(plan.tokens)]
+    realm = _realm(issuer)
+    tokens = [realm.token_of_somebody() for _ in range(plan.tokens)]
     cores = machine.choose_cores()
     with machine.pinned(cores.load):
         for number in range(plan.rounds):
@@ -164,16 +164,15 @@ def _time(library: Library | None, folder: Path, issuer: Issuer, plan: Plan, res
         with a_peer(library, folder, issuer.certificate, shifted=False) as peer:
             for _ in range(plan.rounds):
                 for what, more, others in _timings(name):
-                    realm = issuer.realm()
-                    realm.others = others
+                    realm = _realm(issuer, others)
                     peer.new(realm, **more)
                     count = plan.timed if others == 0 else plan.timed // _FEWER
-                    us, raw = peer.microseconds([realm.token() for _ in range(count)])
+                    us, raw = peer.microseconds([realm.token_of_somebody() for _ in range(count)])
                     results.cpu[f"{name} {what}"].append(us)
                     results.cpu[f"{name} {what} raw"].append(raw)
                 if library is None:
-                    realm = issuer.realm()
-                    tokens, documents = [realm.token() for _ in range(plan.timed)], [realm.key_set()]
+                    realm = _realm(issuer)
+                    tokens, documents = [realm.token_of_somebody() for _ in range(plan.timed)], [realm.key_set()]
                     realm.others = MANY_KEYS
                     peer.new(realm)
                     (one, many), raw = peer.microseconds_of_keys([*documents, realm.key_set()], tokens)
@@ -181,6 +180,12 @@ def _time(library: Library | None, folder: Path, issuer: Issuer, plan: Plan, res
                         results.cpu[f"kit {what}"].append(us)
     except (NotInstalled, PeerFailed) as reason:
         results.missing[name] = str(reason)
+
+
+def _realm(issuer: Issuer, others: int = 0) -> Realm:
+    realm = issuer.realm()
+    realm.keys, realm.others = (THUMBPRINT,), others
+    return realm
 
 
 def _timings(name: str) -> Iterator[tuple[str, dict[str, object], int]]:

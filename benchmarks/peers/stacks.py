@@ -107,7 +107,7 @@ def _digest() -> Callable[[bytes], object]:
 def _verification() -> Callable[[bytes], object]:
     """Return one RSA-2048 verification; of always the same bytes, with a key of its own."""
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    public, signed, scheme, digest = private.public_key(), b"x" * 600, padding.PKCS1v15(), hashes.SHA256()
+    public, signed, scheme, digest = private.public_key(), b"x" * 522, padding.PKCS1v15(), hashes.SHA256()
     signature = private.sign(signed, scheme, digest)
     return lambda _token: public.verify(signature, signed, scheme, digest)
 

@@ -16,6 +16,7 @@ Json: TypeAlias = "str | int | float | bool | tuple[Json, ...] | FrozenObject | 
 MAX_DEPTH: Final = 16
 # I-JSON's interoperable integers (RFC 7493 section 2.2): a bigger one is another number to the next reader.
 _MAX_INTEGER: Final = 2**53
+_MIN_INTEGER: Final = -_MAX_INTEGER
 _WHITE_SPACE: Final = " \t\n\r"
 
 
@@ -60,6 +61,16 @@ def parse_object(raw: bytes) -> FrozenObject:
     Raises:
         ValueError: not UTF-8, not one JSON object, or an object that two parsers could read differently.
     """
+    return FrozenObject(parse_members(raw))
+
+
+def parse_members(raw: bytes) -> dict[str, Any]:
+    """Like `parse_object`, for whoever freezes the object later: its values are frozen, and itself it may still be a plain dict,
+    which is quicker to look into.
+
+    Raises:
+        ValueError: as `parse_object`.
+    """
     text = raw.decode("utf-8")
     if "\\" in text:
         return _parse_any(text)
@@ -77,7 +88,7 @@ def parse_object(raw: bytes) -> FrozenObject:
     # are more than what is left accounts for.
     if text.count('"') != 2 * strings:
         raise ValueError("a member is named twice")
-    return FrozenObject(members)
+    return members
 
 
 def _freeze_flat(members: dict[str, Any]) -> int | None:
@@ -89,7 +100,7 @@ def _freeze_flat(members: dict[str, Any]) -> int | None:
             continue
         strings -= 1
         if kind is int:
-            if not -_MAX_INTEGER < value < _MAX_INTEGER:
+            if not _MIN_INTEGER < value < _MAX_INTEGER:
                 raise ValueError("an integer is too large")
         elif kind is list:
             try:
@@ -159,7 +170,7 @@ def _freeze_members(members: FrozenObject, depth: int) -> None:
         if kind is str:
             continue
         if kind is int:
-            if not -_MAX_INTEGER < value < _MAX_INTEGER:
+            if not _MIN_INTEGER < value < _MAX_INTEGER:
                 raise ValueError("an integer is too large")
         elif kind is list:
             # Setting an existing key while iterating is allowed: the dict does not change its size.
@@ -184,7 +195,7 @@ def _frozen_list(values: list[Any], depth: int) -> tuple[Json, ...]:
         raise ValueError("nested too deep")
     for index, value in enumerate(values):
         kind = type(value)
-        if kind is int and not -_MAX_INTEGER < value < _MAX_INTEGER:
+        if kind is int and not _MIN_INTEGER < value < _MAX_INTEGER:
             raise ValueError("an integer is too large")
         if kind is list:
             values[index] = _frozen_list(value, depth + 1)

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from resource_server.verifier import compact as compact_form
-from resource_server.verifier.claims import check_claims, read_scopes
+from resource_server.verifier.claims import check_claims
 from resource_server.verifier.errors import AlgorithmNotAllowed, MalformedToken, MissingClaim, WrongIssuer
 from resource_server.verifier.key_set import KeySet
 from resource_server.verifier.policy import Policy
 from resource_server.verifier.profile import RFC9068, Profile
 from resource_server.verifier.signature import bad_signature
-from resource_server.verifier.strict_json import parse_object
+from resource_server.verifier.strict_json import FrozenObject, parse_members, parse_object
 from resource_server.verifier.token import VerifiedToken, seal
 from shared import base64url
 
@@ -39,24 +39,29 @@ def verify(compact: bytes, key_set: KeySet, policy: Policy, now: int) -> Verifie
         key = key_set.find(_checked_header(header, policy))
     elif key.algorithm not in policy.algorithms:
         raise AlgorithmNotAllowed(f"got alg {key.algorithm!r} (setting: algorithms)")
-    # 3. The signature, before the payload is opened.
+    # 3. The signature, before the payload is read. It is taken out of base64url already, right behind the signature: an RSA operation
+    # leaves the processor's caches to itself, and behind it the same costs half a microsecond more.
+    try:
+        octets = base64url.decode(payload)
+    except ValueError as error:
+        raise MalformedToken(f"payload: {error}") from error
     if not key.is_signature(signing_input, signature):
         raise bad_signature(key)
     if is_new:
         key_set.remember(header, key)
     # 4. The payload.
     try:
-        claims = parse_object(base64url.decode(payload))
+        claims = parse_members(octets)
     except ValueError as error:
         raise MalformedToken(f"payload: {error}") from error
     # 5. The claims, under the names of RFC 9068.
     profile = policy.profile
-    read = claims if profile is RFC9068 else profile.read(claims, policy.audiences)
+    read = claims if profile is RFC9068 else profile.read(FrozenObject(claims), policy.audiences)
     check_claims(read, policy, now)
     valid_from = read["iat"]
     if "nbf" in read and read["nbf"] > valid_from:
         valid_from = read["nbf"]
-    return seal(claims, read, profile, key.key_id, read_scopes(read["scope"]) if "scope" in read else frozenset(), valid_from)
+    return seal(claims, read, profile, key.key_id, valid_from)
 
 
 @dataclass(frozen=True, slots=True)
