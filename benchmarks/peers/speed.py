@@ -24,7 +24,7 @@ from benchmarks.peers import environments, speed_report
 from benchmarks.peers.costs import STACKS, Results
 from benchmarks.peers.environments import HERE, LIBRARIES, Library, NotInstalled
 from benchmarks.peers.issuer import AUDIENCE, THUMBPRINT, Issuer, Realm, an_issuer
-from benchmarks.peers.process import PeerFailed, a_peer, trusting
+from benchmarks.peers.process import Peer, PeerFailed, a_peer, trusting
 from benchmarks.servers import ROOT, DidNotStart, Server
 from benchmarks.wakeful import Turns
 
@@ -79,18 +79,18 @@ def measure(folder: Path, issuer: Issuer, plan: Plan, *, kit_alone: bool = False
     """Measure everything that can be."""
     results = Results()
     libraries: list[Library | None] = [None, *(library for library in LIBRARIES if not kit_alone)]
-    for library in libraries:
-        _time(library, folder, issuer, plan, results)
     realm = _realm(issuer)
     tokens = [realm.token_of_somebody() for _ in range(plan.tokens)]
     cores = machine.choose_cores()
-    with machine.pinned(cores.load):
-        for number in range(plan.rounds):
-            print(f"  round {number + 1} of {plan.rounds} …", file=sys.stderr, flush=True)
-            with ExitStack() as running:
-                # New processes each time: where its memory happens to lie makes one and the same server faster or slower by a fifth.
-                started = dict(_started(folder, realm, issuer, results, cores, running, kit_alone=kit_alone))
-                _round(started, tokens, plan, results)
+    for number in range(plan.rounds):
+        print(f"  round {number + 1} of {plan.rounds} …", file=sys.stderr, flush=True)
+        # New processes each time, for libraries and for servers: where its memory happens to lie makes one and the same program faster
+        # or slower. And all of them in each round, since the machine is faster in one minute than in another.
+        for library in libraries:
+            _time(library, folder, issuer, plan, results)
+        with machine.pinned(cores.load), ExitStack() as running:
+            started = dict(_started(folder, realm, issuer, results, cores, running, kit_alone=kit_alone))
+            _round(started, tokens, plan, results)
     return results
 
 
@@ -157,29 +157,32 @@ def _server(kind: str, folder: Path, realm: Realm, issuer: Issuer, *, kit_alone:
 
 def _time(library: Library | None, folder: Path, issuer: Issuer, plan: Plan, results: Results) -> None:
     name = library.name if library is not None else "kit"
-    if name in _NOT_TIMED:
+    if name in _NOT_TIMED or name in results.missing:
         return
-    print(f"  {name} …", file=sys.stderr, flush=True)
     try:
         with a_peer(library, folder, issuer.certificate, shifted=False) as peer:
-            for _ in range(plan.rounds):
-                for what, more, others in _timings(name):
-                    realm = _realm(issuer, others)
-                    peer.new(realm, **more)
-                    count = plan.timed if others == 0 else plan.timed // _FEWER
-                    us, raw = peer.microseconds([realm.token_of_somebody() for _ in range(count)])
-                    results.cpu[f"{name} {what}"].append(us)
-                    results.cpu[f"{name} {what} raw"].append(raw)
-                if library is None:
-                    realm = _realm(issuer)
-                    tokens, documents = [realm.token_of_somebody() for _ in range(plan.timed)], [realm.key_set()]
-                    realm.others = MANY_KEYS
-                    peer.new(realm)
-                    (one, many), raw = peer.microseconds_of_keys([*documents, realm.key_set()], tokens)
-                    for what, us in (("core", one), ("many", many), ("core raw", raw)):
-                        results.cpu[f"kit {what}"].append(us)
+            for what, more, others in _timings(name):
+                realm = _realm(issuer, others)
+                peer.new(realm, **more)
+                count = plan.timed if others == 0 else plan.timed // _FEWER
+                us, raw = peer.microseconds([realm.token_of_somebody() for _ in range(count)])
+                results.cpu[f"{name} {what}"].append(us)
+                results.cpu[f"{name} {what} raw"].append(raw)
+            if library is None:
+                _time_core(peer, issuer, plan, results)
     except (NotInstalled, PeerFailed) as reason:
         results.missing[name] = str(reason)
+
+
+def _time_core(peer: Peer, issuer: Issuer, plan: Plan, results: Results) -> None:
+    """Time the kit's verifier with no guard around it, with one key and with a thousand."""
+    realm = _realm(issuer)
+    tokens, documents = [realm.token_of_somebody() for _ in range(plan.timed)], [realm.key_set()]
+    realm.others = MANY_KEYS
+    peer.new(realm)
+    (one, many), raw = peer.microseconds_of_keys([*documents, realm.key_set()], tokens)
+    for what, us in (("core", one), ("many", many), ("core raw", raw)):
+        results.cpu[f"kit {what}"].append(us)
 
 
 def _realm(issuer: Issuer, others: int = 0) -> Realm:

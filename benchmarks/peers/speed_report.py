@@ -83,11 +83,19 @@ def _budget(results: Results) -> Iterator[str]:
     for what, (above, below), bound, limit, least in LINES:
         value, best = results.ratio(above, below), results.ratio(above, least) if least is not None else None
         word = "not measured" if value is None else "met" if bound.holds(value, limit) else "missed"
-        yield f"| {what} | {bound} {limit:.2f} | {_two_digits(value)} | {word} | {_two_digits(best)} |"
+        yield f"| {what} | {bound} {limit:.2f} | {_beside(value, limit)} | {word} | {_two_digits(best)} |"
 
 
 def _two_digits(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
+
+
+def _beside(value: float | None, limit: float) -> str:
+    """Return a figure with two digits, or with as many as it takes to tell it from a bound that it misses by less."""
+    if value is None:
+        return ""
+    digits = next((digits for digits in range(2, 6) if round(value, digits) != limit), 2)
+    return f"{value:.{digits}f}"
 
 
 def left_of(results: Results) -> Iterator[tuple[str, str, str, float]]:
