@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -14,7 +15,6 @@ from resource_server.verifier.policy import Policy
 from resource_server.verifier.verify import verify
 
 _WITHIN: Final = 0.7
-_BATCHES: Final = 9
 
 
 class Kit:
@@ -46,7 +46,7 @@ class Kit:
             return await self._time(order["tokens"])
         if order["do"] == "time keys":
             works = [self._core(document, order["tokens"]) for document in order["documents"]]
-            *us, raw = await interleaved(*works, raw_verification(), batches=_BATCHES)
+            *us, raw = await interleaved(*works, raw_verification())
             return {"us": us, "raw_us": raw}
         return await self._try(order["token"])
 
@@ -56,22 +56,22 @@ class Kit:
         for token in tokens:
             await guard.averify(token)
 
-        async def each() -> None:
-            for token in tokens:
+        async def each(part: Sequence[str]) -> None:
+            for token in part:
                 guard.verify(token)
 
-        us, raw = await interleaved((each, len(tokens)), raw_verification(), batches=_BATCHES)
+        us, raw = await interleaved((each, tokens), raw_verification())
         return {"us": us, "raw_us": raw}
 
     def _core(self, document: str, tokens: list[str]) -> Work:
         key_set, now = parse_key_set(document.encode(), self._policy.algorithms), int(time.time())
         presented = [token.encode() for token in tokens]
 
-        async def each() -> None:
-            for token in presented:
+        async def each(part: Sequence[bytes]) -> None:
+            for token in part:
                 verify(token, key_set, self._policy, now)
 
-        return each, len(tokens)
+        return each, presented
 
     async def _try(self, token: str) -> dict[str, Any]:
         assert self._guard is not None

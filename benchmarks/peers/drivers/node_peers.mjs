@@ -100,7 +100,7 @@ async function time(tokens) {
   };
   await each();
   const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-  const message = Buffer.alloc(600, "x");
+  const message = Buffer.alloc(522, "x");
   const signature = sign("sha256", message, privateKey);
   const raw = async () => {
     for (let n = 0; n < 2000; n += 1) verifySignature("sha256", message, publicKey, signature);

@@ -7,11 +7,12 @@ for how long the loop stood still).
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 import time
 import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from importlib.metadata import version
 from typing import Any, TypeAlias
 
@@ -122,13 +123,13 @@ class Peer:
         if not (await self._try(tokens[0]))["accepted"]:
             raise ValueError("it does not accept what it is timed with")
 
-        async def each() -> None:
-            for token in tokens:
+        async def each(part: Sequence[Any]) -> None:
+            for token in part:
                 outcome = self._verify(token)
                 if self._is_async:
                     await outcome
 
-        us, raw = await interleaved((each, len(tokens)), raw_verification())
+        us, raw = await interleaved((each, tokens), raw_verification())
         return {"us": us, "raw_us": raw}
 
     async def _try(self, token: str) -> dict[str, Any]:
@@ -141,28 +142,43 @@ class Peer:
         return {"accepted": True}
 
 
-Work: TypeAlias = "tuple[Callable[[], Awaitable[None]], int]"
+# What is done with each of a part of the things, and the things.
+Work: TypeAlias = "tuple[Callable[[Sequence[Any]], Awaitable[None]], Sequence[Any]]"
 
 
-async def interleaved(*works: Work, batches: int = 5) -> list[float]:
-    """Return for each work, done in turn, microseconds of this thread for one of its operations: the least of its batches.
+async def interleaved(*works: Work, turns: int = 60, seconds: float = 0.005) -> list[float]:
+    """Return for each work, done in turn, microseconds of this thread for one of its operations: the least of its turns.
 
-    In turn, since the machine changes its speed within seconds and a ratio of two moments says nothing.
+    In turn, since the machine changes its speed within seconds and a ratio of two moments says nothing; and for as long each, since
+    the shorter a turn is, the sooner it finds a moment in which nobody disturbs.
 
     Args:
-        works: what is done, and how many operations that is.
+        seconds: how long a turn is, about.
     """
+    parts = [_parts(things, await _microseconds(act, things), seconds) for act, things in works]
     taken: list[list[float]] = [[] for _ in works]
-    for _ in range(batches):
-        for times, (act, count) in zip(taken, works, strict=True):
-            began = time.thread_time_ns()
-            await act()
-            times.append((time.thread_time_ns() - began) / count / 1000)
+    for _ in range(turns):
+        for times, (act, _things), part in zip(taken, works, parts, strict=True):
+            times.append(await _microseconds(act, next(part)))
     return [min(times) for times in taken]
 
 
-def raw_verification(times: int = 500) -> Work:
-    """Return so many RSA-2048 verifications with nothing around them."""
+def _parts(things: Sequence[Any], each_us: float, seconds: float) -> Iterator[Sequence[Any]]:
+    """Yield as many of the things as take so long, one part behind the other, without end."""
+    size = max(1, round(seconds * 1e6 / each_us))
+    turn = itertools.cycle(things)
+    while True:
+        yield list(itertools.islice(turn, size))
+
+
+async def _microseconds(act: Callable[[Sequence[Any]], Awaitable[None]], part: Sequence[Any]) -> float:
+    began = time.thread_time_ns()
+    await act(part)
+    return (time.thread_time_ns() - began) / len(part) / 1000
+
+
+def raw_verification() -> Work:
+    """Return RSA-2048 verifications with nothing around them."""
     from cryptography.hazmat.primitives.asymmetric import padding, rsa
     from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -170,11 +186,11 @@ def raw_verification(times: int = 500) -> Work:
     message = b"x" * 522  # as many as the token has that is timed beside it
     signature, public = private.sign(message, padding.PKCS1v15(), SHA256()), private.public_key()
 
-    async def verify() -> None:
-        for _ in range(times):
-            public.verify(signature, message, padding.PKCS1v15(), SHA256())
+    async def verify(part: Sequence[Any]) -> None:
+        for one in part:
+            public.verify(signature, one, padding.PKCS1v15(), SHA256())
 
-    return verify, times
+    return verify, [message] * 500
 
 
 async def stall(act: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
