@@ -15,7 +15,7 @@ from benchmarks.peers.environments import LIBRARIES
 from benchmarks.web import BUSY
 
 STACK_NAMES: Final = {
-    "starlette+digest": "Starlette + one SHA-256 and a look into a dict (no protection: the least with memory)",
+    "starlette+digest": "Starlette + SHA-256 and a dict (no protection: the least with memory)",
     "starlette+rsa": "Starlette + one RSA verification (no protection: the least without)",
     "starlette+kit": "Starlette + the kit",
     "starlette+kit-uncached": "Starlette + the kit, no token remembered",

@@ -48,6 +48,11 @@ def test_one_tiny_run_measures_the_kit(tmp_path: Path, monkeypatch: pytest.Monke
     assert all((results.of(name) or 0) > 0 for name in names)
 
 
+def test_every_name_has_room_beside_its_bar() -> None:
+    # At most six pixels a character, in the plot's font.
+    assert all(len(name) * 6 <= speed_report._LEFT + 20 for name in speed_report.STACK_NAMES.values())
+
+
 def test_a_bound_that_is_missed_by_less_than_a_hundredth_does_not_look_met() -> None:
     results = invented()
     results.cpu["kit core"] = [28.08]
