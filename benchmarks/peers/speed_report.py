@@ -91,7 +91,7 @@ def _two_digits(value: float | None) -> str:
 
 
 def _beside(value: float | None, limit: float) -> str:
-    """Return a figure with two digits, or with as many as it takes to tell it from a bound that it misses by less."""
+    """Return a figure with two digits, or with as many as it takes to see on which side of its bound it is."""
     if value is None:
         return ""
     digits = next((digits for digits in range(2, 6) if round(value, digits) != limit), 2)

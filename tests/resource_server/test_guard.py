@@ -274,8 +274,10 @@ def test_a_caller_cannot_be_changed_or_made_by_hand(issuer: IssuerServer) -> Non
         with pytest.raises(FrozenInstanceError):
             delattr(thing, name)
     for derived in ("scopes", "roles"):  # no slots; Python 3.11 says TypeError for them
+        held = getattr(who.token, derived)
         with pytest.raises((FrozenInstanceError, TypeError)):
             setattr(who.token, derived, frozenset({"admin"}))
+        assert getattr(who.token, derived) == held != {"admin"}
     with pytest.raises(TypeError):
         type(who.token)()
     assert copy.copy(who) == who
