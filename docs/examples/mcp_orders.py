@@ -24,4 +24,4 @@ async def whoami() -> str:
 app = guard.wrap(server.streamable_http_app(json_response=True, stateless_http=True), "orders:read")
 
 if __name__ == "__main__":
-    uvicorn.run(app, port=int(sys.argv[1]), log_level="warning")
+    uvicorn.run(app, port=int(sys.argv[1]), log_level="warning", lifespan="on")

@@ -57,6 +57,10 @@ class Workshop:
             text = text.replace(old, new)
         return ["bash", "-euc", text]
 
+    def said(self) -> str:
+        """Return what both servers wrote until now."""
+        return (self.folder / "log").read_text(encoding="utf-8")
+
     def place(self) -> dict[str, Any]:
         """Return where it is run: programs are found as in an activated environment."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -127,6 +131,8 @@ def running(place: Workshop) -> Iterator[None]:
         try:
             wait_until(lambda: answers(f"{place.issuer}/readyz"))
             wait_until(lambda: answers(f"{place.server}/.well-known/oauth-protected-resource/mcp"))
+            # It answers before it has keys, and the SDK's client gives up at the first 503. A deployment asks `guard.ready()`.
+            wait_until(lambda: "keys_adopted" in place.said())
             yield
         finally:
             with contextlib.suppress(ProcessLookupError):
@@ -150,7 +156,7 @@ def be_a_person(place: Workshop, instead: Mapping[str, str] | None = None) -> tu
         answer = browser.submit(consent)
         httpx2.get(answer.headers["location"])
         said, complaints = client.communicate(timeout=120)
-        assert client.returncode == 0, complaints
+        assert client.returncode == 0, f"{complaints}\nthe servers said:\n{place.said()}"
     return consent.text, said
 
 
