@@ -24,7 +24,7 @@ OUR_AUDIENCE: Final = "{audience}"
 Path = tuple[str, ...]
 
 
-def _always(_claims: FrozenObject) -> bool:
+def _always(_claims: Mapping[str, Any]) -> bool:
     return True
 
 
@@ -57,7 +57,7 @@ class Profile:
     values: Mapping[str, frozenset[str]] | None = None
     always_there: frozenset[str] = frozenset()
     foreign: frozenset[str] = frozenset()
-    is_person: Callable[[FrozenObject], bool] = _always
+    is_person: Callable[[Mapping[str, Any]], bool] = _always
 
     def read(self, claims: FrozenObject, audiences: frozenset[str]) -> FrozenObject:
         """Return the claims with what this issuer says elsewhere put under the names of RFC 9068; what is there already stays.
@@ -110,17 +110,17 @@ def _scope_text(value: object) -> object:
     return " ".join(value)
 
 
-def _keycloak_person(claims: FrozenObject) -> bool:
+def _keycloak_person(claims: Mapping[str, Any]) -> bool:
     # A service account has a subject of its own, and no session.
     named = claims.get("preferred_username")
     return names.SESSION_ID in claims and not (isinstance(named, str) and named.startswith("service-account-"))
 
 
-def _auth0_person(claims: FrozenObject) -> bool:
+def _auth0_person(claims: Mapping[str, Any]) -> bool:
     return not str(claims["sub"]).endswith("@clients") and claims.get("gty") != "client-credentials"
 
 
-def _signed_in(claims: FrozenObject) -> bool:
+def _signed_in(claims: Mapping[str, Any]) -> bool:
     # Nothing says for certain that nobody did, so something has to say that somebody did.
     return claims.get("idtyp") != "app" and any(name in claims for name in (names.AUTH_TIME, names.AMR, names.SESSION_ID, "scp"))
 

@@ -57,7 +57,8 @@ def peek_set_issuer(compact: bytes) -> str:
         SetRefused: no acceptable form.
     """
     try:
-        issuer = parse_object(base64url.decode(compact_form.split(compact, MAX_SET_BYTES).payload)).get("iss")
+        _, payload, _, _ = compact_form.split(compact, MAX_SET_BYTES)
+        issuer = parse_object(base64url.decode(payload)).get("iss")
     except (TokenRefused, ValueError) as error:
         raise SetRefused("invalid_request", f"no security event token: {error}") from error
     return issuer if isinstance(issuer, str) else ""

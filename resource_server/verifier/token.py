@@ -19,9 +19,10 @@ class VerifiedToken:
     `valid_from` and `expires_at` are whole seconds since the epoch, without leeway.
     """
 
-    claims: FrozenObject
-    # The claims under the names of RFC 9068: the same object, unless the issuer has names of its own.
-    read: FrozenObject
+    # Plain until somebody asks for them: most handlers ask for the subject and the scopes alone. `_read` has the names of RFC 9068 and is
+    # the same object, unless the issuer has names of its own. Not shown by `repr`: what a scope released about a person is in them.
+    _claims: dict[str, Any] = field(repr=False)
+    _read: dict[str, Any] = field(repr=False)
     profile: Profile
     key_id: str
     # `sub`: the person, or the client itself where nobody signed in.
@@ -35,35 +36,53 @@ class VerifiedToken:
         raise TypeError("only verify() makes a VerifiedToken")
 
     @property
+    def claims(self) -> FrozenObject:
+        """All claims, as the issuer spelled them."""
+        claims = self._claims
+        if type(claims) is not FrozenObject:
+            claims = FrozenObject(claims)
+            _keep_claims(self, claims)
+        return claims
+
+    @property
+    def read(self) -> FrozenObject:
+        """The claims under the names of RFC 9068."""
+        read = self._read
+        if type(read) is not FrozenObject:
+            read = FrozenObject(read)
+            _keep_read(self, read)
+        return read
+
+    @property
     def client_id(self) -> str:
         """The client that the token was issued to."""
-        client_id: str = self.read[names.CLIENT_ID]
+        client_id: str = self._read[names.CLIENT_ID]
         return client_id
 
     @property
     def scopes(self) -> frozenset[str]:
         """What was granted; the empty set if nothing."""
-        return read_scopes(self.read[names.SCOPE]) if names.SCOPE in self.read else frozenset()
+        return read_scopes(self._read[names.SCOPE]) if names.SCOPE in self._read else frozenset()
 
     @property
     def roles(self) -> frozenset[str]:
         """`roles`, or the empty set."""
-        return frozenset(self.read.get(names.ROLES, ()))
+        return frozenset(self._read.get(names.ROLES, ()))
 
     @property
     def groups(self) -> frozenset[str]:
         """`groups`, or the empty set."""
-        return frozenset(self.read.get(names.GROUPS, ()))
+        return frozenset(self._read.get(names.GROUPS, ()))
 
     @property
     def entitlements(self) -> frozenset[str]:
         """`entitlements`, or the empty set."""
-        return frozenset(self.read.get(names.ENTITLEMENTS, ()))
+        return frozenset(self._read.get(names.ENTITLEMENTS, ()))
 
     @property
     def is_person(self) -> bool:
         """Whether somebody other than the client itself stands behind the token (RFC 9068 sections 2.2 and 5)."""
-        return self.subject != self.client_id and self.profile.is_person(self.claims)
+        return self.subject != self.client_id and self.profile.is_person(self._claims)
 
 
 class _Unsealed:
@@ -72,6 +91,9 @@ class _Unsealed:
     __slots__ = VerifiedToken.__slots__
 
 
+# What is plain gives way to what is frozen, with the same members: two threads that do so at once do the same.
+_keep_claims: Final = VerifiedToken.__dict__["_claims"].__set__
+_keep_read: Final = VerifiedToken.__dict__["_read"].__set__
 # For whoever holds a token against the feed; the dataclass is frozen for everybody else.
 clear: Final = VerifiedToken.__dict__["cleared"].__set__
 
@@ -79,8 +101,8 @@ clear: Final = VerifiedToken.__dict__["cleared"].__set__
 def seal(claims: dict[str, Any], read: dict[str, Any], profile: Profile, key_id: str, valid_from: int) -> VerifiedToken:
     """Return the proof that these claims were verified. For `verify()` alone; an architecture test looks for other callers."""
     token: Any = _Unsealed()
-    token.claims = frozen = FrozenObject(claims)
-    token.read = frozen if read is claims else FrozenObject(read)
+    token._claims = claims  # noqa: SLF001 - the slots of the class that it becomes
+    token._read = read  # noqa: SLF001
     token.profile = profile
     token.key_id = key_id
     token.subject = read[names.SUBJECT]

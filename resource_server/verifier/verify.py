@@ -98,7 +98,8 @@ def find_key_id(compact: bytes, policy: Policy) -> str:
     Raises:
         TokenRefused: what no key could make good.
     """
-    return _checked_header(compact_form.split(compact).header, policy).key_id
+    header, _, _, _ = compact_form.split(compact)
+    return _checked_header(header, policy).key_id
 
 
 def _checked_header(segment: bytes, policy: Policy) -> compact_form.Header:

@@ -166,7 +166,7 @@ def test_cve_22_nothing_public_returns_claims_that_were_not_checked() -> None:
     with pytest.raises(TypeError):
         VerifiedToken()
     # What is read of a token before its signature has no claims: the payload stays closed bytes.
-    assert compact.UnverifiedToken._fields == ("header", "payload", "signing_input", "signature")
+    assert [type(part) for part in compact.split(a_token())] == [bytes] * 4
     callers = [module for module in (compact, verify) if "seal(" in inspect.getsource(module)]
     assert callers == [verify]
     assert "def seal" in inspect.getsource(token)

@@ -267,17 +267,19 @@ def test_a_look_is_enough_for_a_known_key_and_else_there_is_something_to_await(i
 def test_a_caller_cannot_be_changed_or_made_by_hand(issuer: IssuerServer) -> None:
     with a_guard(issuer) as guard:
         who = guard.verify(issuer.token())
-    slots = ((who, "compact"), (who, "token"), (who.token, "claims"), (who.token, "subject"), (who.token, "expires_at"))
+    slots = ((who, "compact"), (who, "token"), (who.token, "_claims"), (who.token, "subject"), (who.token, "expires_at"))
     for thing, name in slots:
         with pytest.raises(FrozenInstanceError):
             setattr(thing, name, "changed")
         with pytest.raises(FrozenInstanceError):
             delattr(thing, name)
-    for derived in ("scopes", "roles"):  # no slots; Python 3.11 says TypeError for them
+    for derived in ("claims", "read", "scopes", "roles"):  # no slots; Python 3.11 says TypeError for them
         held = getattr(who.token, derived)
         with pytest.raises((FrozenInstanceError, TypeError)):
             setattr(who.token, derived, frozenset({"admin"}))
         assert getattr(who.token, derived) == held != {"admin"}
+    assert who.claims is who.claims
+    assert who.claims["iss"] not in repr(who.token)
     with pytest.raises(TypeError):
         type(who.token)()
     assert copy.copy(who) == who
