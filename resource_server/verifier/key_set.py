@@ -13,6 +13,7 @@ from typing import Final
 from resource_server.verifier import strict_json
 from resource_server.verifier.compact import MAX_KEY_ID_CHARACTERS, Header
 from resource_server.verifier.errors import AlgorithmNotAllowed, RevokedKey, UnknownKey
+from resource_server.verifier.profile import Profile
 from resource_server.verifier.signature import VerifyingKey, load_key
 from shared import jose, jwk
 
@@ -34,9 +35,9 @@ class KeySet:
     revoked: frozenset[str] = frozenset()
     epoch: int | None = None
     skipped: tuple[tuple[str, str], ...] = ()
-    # Header segments, whole, under which a signature was already found good: tokens of one key share them to the byte. Only the
-    # issuer can add to it, since the signature comes first.
-    accepted_headers: dict[bytes, VerifyingKey] = field(default_factory=dict, repr=False, compare=False)
+    # Header segments, whole, under which a signature was already found good, with the profile that took them: tokens of one key share them
+    # to the byte. Only the issuer can add to it, since the signature comes first; and what one profile takes another one may not.
+    accepted_headers: dict[bytes, tuple[VerifyingKey, Profile]] = field(default_factory=dict, repr=False, compare=False)
     # The first few `kid`s, for a sentence that a flood of unknown ones would else put together each time.
     some_key_ids: str = field(init=False, repr=False, compare=False)
 
@@ -60,10 +61,10 @@ class KeySet:
             raise AlgorithmNotAllowed(f"got alg {header.algorithm!r}, expected {key.algorithm!r}, which the key is for")
         return key
 
-    def remember(self, header_segment: bytes, key: VerifyingKey) -> None:
-        """Note that this header, byte by byte, stood on a token whose signature was good."""
+    def remember(self, header_segment: bytes, key: VerifyingKey, profile: Profile) -> None:
+        """Note that this header, byte by byte, stood on a token whose signature was good, and in which profile it was acceptable."""
         if len(self.accepted_headers) < _MAX_REMEMBERED_HEADERS:
-            self.accepted_headers[header_segment] = key
+            self.accepted_headers[header_segment] = (key, profile)
 
     def without(self, revoked: frozenset[str]) -> KeySet:
         """Return the set with more `kid`s revoked; it starts with no remembered headers."""

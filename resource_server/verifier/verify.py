@@ -33,11 +33,12 @@ def verify(compact: bytes, key_set: KeySet, policy: Policy, now: int) -> Verifie
     # 1. Bounds and parts.
     header, payload, signing_input, signature = compact_form.split(compact)
     # 2. The key: the header of a token whose signature was good is known whole, so it needs no second reading.
-    key = key_set.accepted_headers.get(header)
-    is_new = key is None
-    if key is None:
-        key = key_set.find(_checked_header(header, policy))
-    elif key.algorithm not in policy.algorithms:
+    profile = policy.profile
+    accepted = key_set.accepted_headers.get(header)
+    is_new = False
+    if accepted is None or accepted[1] is not profile:
+        key, is_new = key_set.find(_checked_header(header, policy)), True
+    elif (key := accepted[0]).algorithm not in policy.algorithms:
         raise AlgorithmNotAllowed(f"got alg {key.algorithm!r} (setting: algorithms)")
     # 3. The signature, before the payload is read. It is taken out of base64url already, right behind the signature: an RSA operation
     # leaves the processor's caches to itself, and behind it the same costs half a microsecond more.
@@ -48,14 +49,13 @@ def verify(compact: bytes, key_set: KeySet, policy: Policy, now: int) -> Verifie
     if not key.is_signature(signing_input, signature):
         raise bad_signature(key)
     if is_new:
-        key_set.remember(header, key)
+        key_set.remember(header, key, profile)
     # 4. The payload.
     try:
         claims = parse_members(octets)
     except ValueError as error:
         raise MalformedToken(f"payload: {error}") from error
     # 5. The claims, under the names of RFC 9068.
-    profile = policy.profile
     read = claims if profile is RFC9068 else profile.read(FrozenObject(claims), policy.audiences)
     check_claims(read, policy, now)
     valid_from = read["iat"]

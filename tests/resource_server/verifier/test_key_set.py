@@ -10,6 +10,7 @@ import pytest
 from resource_server.verifier.compact import Header
 from resource_server.verifier.errors import AlgorithmNotAllowed, RevokedKey, UnknownKey
 from resource_server.verifier.key_set import parse_key_set, read_key_set
+from resource_server.verifier.profile import RFC9068
 from resource_server.verifier.signature import MAX_MODULUS_BITS, load_key
 from tests.resource_server.support import RS256_ONLY, a_key_set, ec_jwk, ed_jwk, jwks, number, rsa_jwk, rsa_key
 
@@ -170,7 +171,7 @@ def test_our_own_copy_may_hold_nothing_but_revoked_keys() -> None:
 
 def test_more_revoked_keys_make_a_new_set_without_remembered_headers() -> None:
     key_set = a_key_set(GOOD, rsa_jwk("two"))
-    key_set.remember(b"header", key_set.keys["two"])
+    key_set.remember(b"header", key_set.keys["two"], RFC9068)
 
     smaller = key_set.without(frozenset({"two"}))
 
@@ -182,7 +183,7 @@ def test_more_revoked_keys_make_a_new_set_without_remembered_headers() -> None:
 def test_remembered_headers_are_bounded() -> None:
     key_set = a_key_set(GOOD)
     for i in range(5000):
-        key_set.remember(str(i).encode(), key_set.keys["good"])
+        key_set.remember(str(i).encode(), key_set.keys["good"], RFC9068)
 
     assert len(key_set.accepted_headers) == 1024
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from resource_server.verifier import errors
 from resource_server.verifier.errors import TokenRefused
+from resource_server.verifier.profile import GENERIC
 from resource_server.verifier.token import VerifiedToken
 from resource_server.verifier.verify import find_key_id, verify
 from tests.resource_server.calls import counted_calls
@@ -79,6 +80,17 @@ def test_a_remembered_header_does_not_get_around_the_allow_list() -> None:
 
     with pytest.raises(errors.AlgorithmNotAllowed):
         verify(compact, key_set, POLICY, NOW)
+
+
+def test_a_header_that_one_profile_took_is_not_taken_by_another_on_the_same_keys() -> None:
+    key_set = a_key_set()
+    compact = a_token(claims(scp="a"), header=a_header(typ="JWT"))
+    assert verify(compact, key_set, a_policy(profile=GENERIC), NOW)
+    assert key_set.accepted_headers
+
+    with pytest.raises(errors.WrongType):
+        verify(compact, key_set, POLICY, NOW)
+    assert verify(compact, key_set, a_policy(profile=GENERIC), NOW)
 
 
 def test_a_header_is_remembered_only_after_its_signature_was_good() -> None:
