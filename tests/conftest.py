@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +31,12 @@ __all__ = ["any_issuer", "any_issuer_database", "issuer", "issuer_database", "pr
 # No test judges time: a busy machine would fail a law that holds. What must be quick is measured by `make bench`.
 settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("laws")
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector pass over what stays until the end: eight thousand tests, which it would look through hundreds of times."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Real databases for tests: SQLite in a temporary folder, PostgreSQL in a cluster of our own.
 
-A database is a copy of a template that was migrated once per session. Its clock is a `FakeClock`: on SQLite through an SQL function,
+A database is a copy of a template that was migrated once per session; on PostgreSQL, where a copy costs a fifth of a second, it is one that
+another test is done with, put back to how it began. Its clock is a `FakeClock`: on SQLite through an SQL function,
 on PostgreSQL through a one-row table outside the public schema.
 """
 
@@ -23,6 +24,7 @@ from sqlalchemy import text
 
 from auth_server.clock import DatabaseClock
 from auth_server.store.engine import Engines, open_engines, parse_database_url
+from auth_server.store.schema import METADATA
 from auth_server.store.store import Store
 from tests.support.clock import FakeClock
 from tests.support.schema import build_schema
@@ -32,6 +34,17 @@ __all__ = ["Database", "FakeClock", "PostgresCluster", "SqliteTemplate"]
 _BOUNDS: Final = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c shared_buffers=32MB -c max_connections=60"
 _VIRTUAL_CLOCK: Final = (
     "CREATE SCHEMA testing; CREATE TABLE testing.clock (ms bigint NOT NULL); INSERT INTO testing.clock VALUES (0)"
+)
+# A database whose tables a test has altered is not for another one.
+_WATCH: Final = """
+    CREATE TABLE testing.alteration (tag text);
+    CREATE FUNCTION testing.note_alteration() RETURNS event_trigger LANGUAGE plpgsql
+        AS $$ BEGIN INSERT INTO testing.alteration VALUES (tg_tag); END $$;
+    CREATE EVENT TRIGGER alteration ON ddl_command_end EXECUTE FUNCTION testing.note_alteration();
+    CREATE EVENT TRIGGER drop ON sql_drop EXECUTE FUNCTION testing.note_alteration()
+"""
+_OTHERS_LEAVE: Final = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 
 
@@ -113,6 +126,7 @@ class PostgresCluster:
         self._binaries = binaries
         self._owner = _unprivileged_user()
         self._numbers = itertools.count(1)
+        self._used: list[str] = []
         # Not below pytest's folder: a socket's path has about 100 characters, and the server runs as another user.
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
         if self._owner is not None:
@@ -127,6 +141,9 @@ class PostgresCluster:
         engines = open_engines(self.url(self._template))
         build_schema(engines)
         engines.dispose()
+        with self._connect(self._template) as connection:
+            keep_rows(connection, "blank")
+            connection.execute(_WATCH)
 
     def url(self, name: str) -> str:
         """Return the URL of a database of this cluster, for `open_engines`."""
@@ -142,16 +159,22 @@ class PostgresCluster:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def database(self, clock: FakeClock) -> Iterator[Database]:
-        """Yield a migrated database whose clock follows `clock`, then remove it."""
-        name = self._create(self._template)
+        """Yield a migrated database, empty, whose clock follows `clock`."""
+        name = self._used.pop() if self._used else self._create(self._template)
         with self._connect(name) as connection:
-            follow: Callable[[int], None] = partial(_set_clock, connection)
+            put_back_rows(connection, "blank")
+            follow: Callable[[int], None] = partial(set_clock, connection)
             clock.watch(follow)
             database = Database(self.url(name), clock)
             yield database
             database.close()
             clock.unwatch(follow)
-        self.drop(name)
+            (is_as_before,) = connection.execute("SELECT NOT EXISTS (TABLE testing.alteration)").fetchone()
+            connection.execute(_OTHERS_LEAVE)
+        if is_as_before:
+            self._used.append(name)
+        else:
+            self.drop(name)
 
     def stop(self) -> None:
         """Stop the server and remove its folder."""
@@ -221,5 +244,22 @@ def _unprivileged_user() -> tuple[int, int] | None:
     return None
 
 
-def _set_clock(connection: Any, ms: int) -> None:
+def keep_rows(connection: Any, schema: str) -> None:
+    """Keep a copy of every row, to come back to."""
+    connection.execute(f"CREATE SCHEMA {schema}")
+    for table in METADATA.tables:
+        connection.execute(f"CREATE TABLE {schema}.{table} AS TABLE public.{table}")
+
+
+def put_back_rows(connection: Any, schema: str) -> None:
+    """Put back the rows that were kept in `schema`, and none but them."""
+    # A replica's rows are taken as they come: in any order, whatever refers to what.
+    emptied = [f"DELETE FROM public.{table}" for table in METADATA.tables]
+    restored = [f"INSERT INTO public.{table} SELECT * FROM {schema}.{table}" for table in METADATA.tables]
+    with connection.transaction():
+        connection.execute("; ".join(["SET LOCAL session_replication_role = replica", *emptied, *restored]))
+
+
+def set_clock(connection: Any, ms: int) -> None:
+    """Set a database's virtual clock."""
     connection.execute("UPDATE testing.clock SET ms = %s", (ms,))

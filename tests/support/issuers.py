@@ -15,11 +15,10 @@ from auth_server.endpoints.registry import registration_rules
 from auth_server.protocol.client import Client
 from auth_server.protocol.secret import Secret
 from auth_server.services import Services
-from auth_server.store.schema import METADATA
 from tests.support.auth_app import Issuer, running, services_on
 from tests.support.builders import a_resource
 from tests.support.clock import FakeClock
-from tests.support.databases import Database, PostgresCluster, SqliteTemplate, _set_clock
+from tests.support.databases import Database, PostgresCluster, SqliteTemplate, keep_rows, put_back_rows, set_clock
 from tests.support.registered import CLIENTS, PASSWORDS, SECRETS
 
 
@@ -58,11 +57,9 @@ def prepared_postgres(postgres_cluster: PostgresCluster, tmp_path_factory: pytes
     name = postgres_cluster._create(postgres_cluster._template)
     clock = FakeClock()
     with postgres_cluster._connect(name) as connection:
-        _set_clock(connection, clock.ms)
+        set_clock(connection, clock.ms)
         asyncio.run(_prepare(Database(postgres_cluster.url(name), clock), tmp_path_factory.mktemp("prepared")))
-        connection.execute("CREATE SCHEMA prepared")
-        for table in METADATA.tables:
-            connection.execute(f"CREATE TABLE prepared.{table} AS TABLE public.{table}")
+        keep_rows(connection, "prepared")
     return name
 
 
@@ -78,13 +75,8 @@ def copy_of_sqlite(prepared: Path, folder: Path, clock: FakeClock) -> Database:
 def restored_postgres(cluster: PostgresCluster, prepared: str, clock: FakeClock) -> Iterator[Database]:
     """Yield the PostgreSQL database, with what was prepared and nothing else. Copying the database would take ten times as long."""
     with cluster._connect(prepared) as connection:
-        restored = [f"INSERT INTO public.{table} SELECT * FROM prepared.{table}" for table in METADATA.tables]
-        # A replica's rows are taken as they come: in any order, whatever refers to what.
-        emptied = [f"DELETE FROM public.{table}" for table in METADATA.tables]
-        steps = ["SET LOCAL session_replication_role = replica", *emptied, *restored]
-        with connection.transaction():
-            connection.execute("; ".join(steps))
-        follow = partial(_set_clock, connection)
+        put_back_rows(connection, "prepared")
+        follow = partial(set_clock, connection)
         clock.watch(follow)
         database = Database(cluster.url(prepared), clock)
         yield database
