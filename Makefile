@@ -38,7 +38,7 @@ demo: $(STAMP) ## Walk the whole flow on free ports, print what happened, exit 0
 	@$(PYTHON) -m docs.demo.walk
 
 test: $(DEV_STAMP) ## Run the tests (ARGS="-k word"); REQUIRE_ALL=1 fails where a service is missing
-	$(PYTHON) -m pytest $(if $(filter-out 0,$(WORKERS)),-n $(WORKERS) --maxprocesses 8) $(ARGS)
+	$(PYTHON) -m pytest $(if $(filter-out 0,$(WORKERS)),-n $(WORKERS) --maxprocesses 8 --dist worksteal) $(ARGS)
 
 lint: $(DEV_STAMP) ## Check style and formatting
 	$(VENV)/bin/ruff check .

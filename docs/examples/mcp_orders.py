@@ -24,4 +24,5 @@ async def whoami() -> str:
 app = guard.wrap(server.streamable_http_app(json_response=True, stateless_http=True), "orders:read")
 
 if __name__ == "__main__":
+    guard.warm()  # until there are keys the answer is 503, at which the SDK's client gives up
     uvicorn.run(app, port=int(sys.argv[1]), log_level="warning", lifespan="on")

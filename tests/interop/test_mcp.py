@@ -131,7 +131,7 @@ def running(place: Workshop) -> Iterator[None]:
         try:
             wait_until(lambda: answers(f"{place.issuer}/readyz"))
             wait_until(lambda: answers(f"{place.server}/.well-known/oauth-protected-resource/mcp"))
-            # It answers before it has keys, and the SDK's client gives up at the first 503. A deployment asks `guard.ready()`.
+            # On a busy machine it may serve before it has keys, and the SDK's client gives up at the first 503.
             wait_until(lambda: "keys_adopted" in place.said())
             yield
         finally:
