@@ -186,7 +186,8 @@ def _drive(outcome: Outcome, count: int, seed: int, make: Callable[[Random], byt
 
 def _resident_kib() -> int:
     """Return the size of this process, or 0 where the kernel does not tell; without what is free and was not given back yet."""
-    with suppress(AttributeError, OSError):  # glibc alone keeps it, by tens of MiB after large mutants, and can be told to give it back
+    # glibc alone keeps it, tens of MiB of it after large mutants, and can be told to give it back.
+    with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
     told = Path("/proc/self/statm")
     return int(told.read_text(encoding="ascii").split()[1]) * 4 if told.exists() else 0
