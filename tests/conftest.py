@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,9 +29,20 @@ from tests.support.kms import a_kms
 
 __all__ = ["any_issuer", "any_issuer_database", "issuer", "issuer_database", "prepared_postgres", "prepared_sqlite"]
 
+_HERE: Final = Path(__file__).parent
+
 # No test judges time: a busy machine would fail a law that holds. What must be quick is measured by `make bench`.
 settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("laws")
+
+
+# Where a test may take many seconds. They come first, so that in the end, when there is little left to share, all of it is short.
+_LONG: Final = frozenset({"containers", "wheel", "properties", "browser", "flows", "interop", "benchmarks"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long tests first; the order is kept otherwise."""
+    items.sort(key=lambda item: item.path.relative_to(_HERE).parts[0] not in _LONG)
 
 
 def pytest_collection_finish() -> None:
