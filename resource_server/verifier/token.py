@@ -38,20 +38,20 @@ class VerifiedToken:
     @property
     def claims(self) -> FrozenObject:
         """All claims, as the issuer spelled them."""
-        claims = self._claims
-        if type(claims) is not FrozenObject:
-            claims = FrozenObject(claims)
-            _keep_claims(self, claims)
-        return claims
+        plain = self._claims
+        if type(plain) is FrozenObject:
+            return plain
+        frozen = FrozenObject(plain)
+        if self._read is plain:
+            _keep_read(self, frozen)
+        _keep_claims(self, frozen)
+        return frozen
 
     @property
     def read(self) -> FrozenObject:
         """The claims under the names of RFC 9068."""
         read = self._read
-        if type(read) is not FrozenObject:
-            read = FrozenObject(read)
-            _keep_read(self, read)
-        return read
+        return read if type(read) is FrozenObject else self.claims  # what a profile made of them is frozen; else it is they
 
     @property
     def client_id(self) -> str:

@@ -278,7 +278,7 @@ def test_a_caller_cannot_be_changed_or_made_by_hand(issuer: IssuerServer) -> Non
         with pytest.raises((FrozenInstanceError, TypeError)):
             setattr(who.token, derived, frozenset({"admin"}))
         assert getattr(who.token, derived) == held != {"admin"}
-    assert who.claims is who.claims
+    assert who.claims is who.claims is who.token.read
     assert who.claims["iss"] not in repr(who.token)
     with pytest.raises(TypeError):
         type(who.token)()

@@ -114,9 +114,9 @@ def test_an_issuer_cannot_fill_this_machine(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_look_costs_the_same_however_much_is_revoked() -> None:
     few = _revoked(_entry(RevocationKind.SID, "x"))
     many = _revoked(*(_entry(kind, f"x{n}") for kind in RevocationKind if kind is not RevocationKind.ALL for n in range(2_000)))
-    token = _token()
+    one, another = _token(), _token()  # the first look freezes the claims
 
-    assert counted_calls(lambda: many.check(token)) == counted_calls(lambda: few.check(token)) <= 12
+    assert counted_calls(lambda: many.check(one)) == counted_calls(lambda: few.check(another)) <= 12
 
 
 entries = st.builds(
