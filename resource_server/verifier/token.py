@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import FrozenInstanceError, dataclass, field
+from typing import Any, Final, NoReturn
 
 from resource_server.verifier.claims import read_scopes
 from resource_server.verifier.profile import Profile
@@ -83,6 +83,14 @@ class VerifiedToken:
     def is_person(self) -> bool:
         """Whether somebody other than the client itself stands behind the token (RFC 9068 sections 2.2 and 5)."""
         return self.subject != self.client_id and self.profile.is_person(self._claims)
+
+
+def _refuse(_token: VerifiedToken, name: str, *_value: object) -> NoReturn:
+    raise FrozenInstanceError(f"{name!r} of a verified token cannot be changed")
+
+
+# What `dataclass` makes says TypeError for whatever is no field: on Python 3.11 it looks for the class that had no slots yet.
+VerifiedToken.__setattr__ = VerifiedToken.__delattr__ = _refuse  # type: ignore[method-assign, assignment]
 
 
 class _Unsealed:
